@@ -1,0 +1,24 @@
+package agent
+
+// Config is what the host decides about a machine's agent before it starts.
+// It travels as JSON.
+type Config struct {
+	// Mark is the machine's secret 32-byte reset mark (docs/wire.md).
+	Mark []byte `json:"mark"`
+	// HostKey is the seed of the agent's ed25519 host key, 32 bytes.
+	HostKey []byte `json:"host_key"`
+	// User is whom programs run as.
+	User User `json:"user"`
+	// Dir is the working directory of a program that names none.
+	Dir string `json:"dir,omitempty"`
+}
+
+// User is an account of the guest.
+type User struct {
+	Name   string   `json:"name"`
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups,omitempty"`
+	Home   string   `json:"home"`
+	Shell  string   `json:"shell"`
+}
