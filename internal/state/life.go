@@ -11,6 +11,7 @@ import (
 // Life is what a machine's two locks tell.
 type Life int
 
+// The lives of a machine.
 const (
 	Dead     Life = iota // nobody holds either lock, or there is no folder
 	Orphaned             // QEMU lives, its keeper does not
@@ -23,8 +24,9 @@ func (l Life) String() string {
 		return "kept"
 	case Orphaned:
 		return "orphaned"
+	default:
+		return "dead"
 	}
-	return "dead"
 }
 
 // TakenError says that a machine of the wanted name is alive.

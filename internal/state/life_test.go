@@ -148,6 +148,7 @@ func TestClaimsOfManyProcessesNeverMeet(t *testing.T) {
 // reapUntil reaps without a pause until stop is closed and returns the names of
 // what it found dead.
 func reapUntil(t *testing.T, d Dirs, stop <-chan struct{}) (dead []string) {
+	t.Helper()
 	for {
 		select {
 		case <-stop:

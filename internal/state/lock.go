@@ -119,18 +119,18 @@ func names(path string, f *os.File) bool {
 // flock is flock(2), undisturbed by the signals that Go's scheduler sends.
 func flock(f *os.File, how int) error {
 	for {
-		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+		if err := unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
 }
 
 func lockError(path string, err error) error {
-	switch err {
-	case nil:
-		return nil
-	case unix.EWOULDBLOCK:
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%s: %w", path, ErrLocked)
 	}
-	return fmt.Errorf("lock %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
+	return nil
 }

@@ -138,6 +138,7 @@ func dirs(t *testing.T) Dirs {
 }
 
 func patience(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
