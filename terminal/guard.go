@@ -173,6 +173,10 @@ func (g *guardian) changed(ws unix.WaitStatus) (ended bool) {
 // suspend gives the terminal back while the child is stopped, and stops this process, for which a shell waits.
 func (g *guardian) suspend() {
 	g.term.suspend()
+	if !stopped(g.pid) {
+		g.resume() // the whole job was stopped by force meanwhile, this process too, and continued
+		return
+	}
 	if orphaned() {
 		return // nobody would continue us: wait for the child to be continued
 	}
