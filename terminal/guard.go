@@ -35,13 +35,16 @@ func Guard(in, out *os.File, cmd *exec.Cmd) (status int, err error) {
 		term:    restorer{in: in, out: out},
 		stderr:  cmd.Stderr,
 		signals: make(chan os.Signal, 16),
+		stops:   make(chan os.Signal, 1),
 		waits:   make(chan unix.WaitStatus),
 	}
 	if g.stderr == nil {
 		g.stderr = os.Stderr
 	}
-	signal.Notify(g.signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGCONT)
+	signal.Notify(g.signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGCONT)
 	defer signal.Stop(g.signals)
+	signal.Notify(g.stops, unix.SIGTSTP)
+	defer signal.Stop(g.stops)
 	if err := g.start(cmd); err != nil {
 		return 0, err
 	}
@@ -56,6 +59,7 @@ type guardian struct {
 	pid    int
 
 	signals  chan os.Signal
+	stops    chan os.Signal       // SIGTSTP
 	waits    chan unix.WaitStatus // every change of the child, until its end
 	reports  *inlet
 	errors   *inlet // the child's standard error
@@ -116,6 +120,10 @@ func (g *guardian) run() {
 		select {
 		case s := <-g.signals:
 			g.signalled(s)
+		case <-g.stops:
+			if !orphaned() {
+				g.kill(unix.SIGSTOP) // what else there is to do follows from the child's stop
+			}
 		case ws := <-g.waits:
 			running = !g.changed(ws)
 		case <-g.reports.ready:
@@ -136,10 +144,6 @@ func (g *guardian) run() {
 // first, and a child without a ward dies only once.
 func (g *guardian) signalled(s os.Signal) {
 	switch s {
-	case unix.SIGTSTP:
-		if !orphaned() {
-			g.kill(unix.SIGSTOP) // what else there is to do follows from the child's stop
-		}
 	case unix.SIGCONT:
 		g.kill(unix.SIGCONT)
 		g.resume()
@@ -180,17 +184,27 @@ func (g *guardian) suspend() {
 	if orphaned() {
 		return // nobody would continue us: wait for the child to be continued
 	}
+	g.forgetStops()
+	defer signal.Notify(g.stops, unix.SIGTSTP)
 	if err := unix.Kill(unix.Getpid(), unix.SIGSTOP); err != nil {
 		return
 	}
 	for s := range g.signals {
-		if s == unix.SIGTSTP {
-			continue // the keystroke that stopped the child
-		}
 		g.signalled(s)
 		if s == unix.SIGCONT {
 			return
 		}
+	}
+}
+
+// forgetStops discards the SIGTSTP of the keystroke that stopped the child, be it pending in the kernel, in the runtime
+// or in the channel. After the continuation, which it may overtake, it would stop everything once more.
+func (g *guardian) forgetStops() {
+	signal.Ignore(unix.SIGTSTP)
+	signal.Stop(g.stops) // when it returns, nothing sends any more
+	select {
+	case <-g.stops:
+	default:
 	}
 }
 

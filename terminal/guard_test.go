@@ -316,6 +316,22 @@ func TestAJobStoppedByForceIsRawAgainWhenContinued(t *testing.T) {
 	j.endsWell()
 }
 
+// The shell takes the terminal back at once and sets its own modes, in which the orphaned viewer must not meddle.
+func TestUnderAShellAKilledGuardiansViewerLeavesTheTerminalWhole(t *testing.T) {
+	j := startJob(t)
+	signalTo(t, j.guardian, syscall.SIGKILL)
+	ptytest.AwaitGone(t, j.viewer)
+	j.WaitFlag("alternate_on", false)
+	j.Send("Enter") // the shell's prompt may have come before the program's screen was left
+	j.WaitText("ready>")
+	j.Line("echo sh''ell works")
+	j.WaitText("shell works")
+	if screen := j.Capture(); strings.Count(screen, "echo sh''ell") != 1 {
+		t.Errorf("what is typed is echoed twice:\n%s", screen)
+	}
+	j.leavesNothing()
+}
+
 // job is a guarded viewer started from an interactive shell.
 type job struct {
 	*ptytest.Tmux
@@ -348,6 +364,12 @@ func (j *job) endsWell() {
 	signalTo(j.t, j.viewer, syscall.SIGTERM)
 	j.WaitFlag("alternate_on", false)
 	j.WaitText("returns 143")
+	j.leavesNothing()
+}
+
+// leavesNothing checks that the job is gone and the terminal as it was before its first start.
+func (j *job) leavesNothing() {
+	j.t.Helper()
 	ptytest.AwaitGone(j.t, j.guardian)
 	ptytest.AwaitGone(j.t, j.viewer)
 	j.Line("stty -g")
