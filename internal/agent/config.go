@@ -1,5 +1,13 @@
 package agent
 
+import (
+	"crypto/ed25519"
+	"fmt"
+
+	"github.com/snugvm/snug/internal/wire"
+	"golang.org/x/crypto/ssh"
+)
+
 // Config is what the host decides about a machine's agent before it starts.
 // It travels as JSON.
 type Config struct {
@@ -21,4 +29,20 @@ type User struct {
 	Groups []uint32 `json:"groups,omitempty"`
 	Home   string   `json:"home"`
 	Shell  string   `json:"shell"`
+}
+
+// Peer returns what the host must know to speak to the agent.
+func (c Config) Peer() (wire.Peer, error) {
+	mark, err := wire.ParseMark(c.Mark)
+	if err != nil {
+		return wire.Peer{}, err
+	}
+	if len(c.HostKey) != ed25519.SeedSize {
+		return wire.Peer{}, fmt.Errorf("host key seed has %d bytes, want %d", len(c.HostKey), ed25519.SeedSize)
+	}
+	key, err := ssh.NewPublicKey(ed25519.NewKeyFromSeed(c.HostKey).Public())
+	if err != nil {
+		return wire.Peer{}, fmt.Errorf("host key: %w", err)
+	}
+	return wire.Peer{HostKey: key, Mark: mark}, nil
 }

@@ -1,0 +1,109 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/snugvm/snug/internal/wire"
+)
+
+// Agent keeps the programs of one machine. It implements wire.Host.
+type Agent struct {
+	cfg      Config
+	terminfo terminfo
+
+	mu       sync.Mutex
+	programs map[string]*program
+}
+
+// Serve answers the keeper on link until ctx is done or the link is at its
+// end, which for a link that outlives its hosts is never. Programs go on
+// between connections.
+func Serve(ctx context.Context, link io.ReadWriteCloser, cfg Config) error {
+	peer, err := cfg.Peer()
+	if err != nil {
+		return err
+	}
+	key := ed25519.NewKeyFromSeed(cfg.HostKey)
+	a := &Agent{cfg: cfg, programs: make(map[string]*program)}
+
+	l := wire.Listen(link, peer.Mark)
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer a.terminfo.remove()
+	defer a.killAll()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return fmt.Errorf("accept a connection: %w", err)
+		}
+		wg.Go(func() {
+			// How a connection ends is nothing to report: the next
+			// reset mark begins another.
+			_ = wire.Server(conn, key, a)
+		})
+	}
+}
+
+// Find returns the program that runs, or has ended, under id.
+func (a *Agent) Find(id string) wire.Program {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.programs[id]; p != nil {
+		return p
+	}
+	return nil
+}
+
+// Start starts a program unless the id has one.
+func (a *Agent) Start(id string, s wire.Start) wire.Program {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.programs[id]; p != nil {
+		return p
+	}
+	p := newProgram(a, id, s)
+	a.programs[id] = p
+	go p.run() // ends with the program; killAll and forget join it
+	return p
+}
+
+// Request answers what concerns the machine as a whole.
+func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
+	if name != wire.RequestShutdown {
+		return false, nil
+	}
+	a.killAll()
+	syncDisks()
+	return true, nil
+}
+
+// forget drops a program whose exit status is safe.
+func (a *Agent) forget(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.programs, id)
+}
+
+// killAll ends every program and waits until they are reaped.
+func (a *Agent) killAll() {
+	a.mu.Lock()
+	var all []*program
+	for _, p := range a.programs {
+		all = append(all, p)
+	}
+	a.mu.Unlock()
+	for _, p := range all {
+		p.kill()
+	}
+	for _, p := range all {
+		<-p.ended
+	}
+}

@@ -1,0 +1,339 @@
+//go:build linux
+
+package agent
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/snugvm/snug/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// backlog is how much output a program may have produced that no keeper
+	// has made safe, while no keeper is there: 16 MiB. Then it is paused.
+	backlog = 16 << 20
+	// window is the same while a keeper is there. It bounds how much stale
+	// output a person sees after ^C.
+	window = 256 << 10
+	// quiet is how long a program's output must be silent, after the program
+	// was reaped, for what a background job of its still holds open to be
+	// given up.
+	quiet = 100 * time.Millisecond
+)
+
+// program is one program from its start to its acknowledged exit status. It
+// implements wire.Program.
+type program struct {
+	agent *Agent
+	id    string
+	start wire.Start
+	in    *wire.Buffer
+	out   *wire.Buffer
+	err   *wire.Buffer // nil on a PTY
+	ended chan struct{}
+	reap  atomic.Bool // set once the program was reaped
+
+	mu       sync.Mutex
+	attached map[*wire.Attachment]bool
+	size     wire.Size
+	files    *stdio
+	proc     *os.Process // nil before the start and after the end
+	signals  []syscall.Signal
+	running  bool
+	notice   string
+	exit     *wire.Exit
+	failure  *wire.Failure
+}
+
+func newProgram(a *Agent, id string, s wire.Start) *program {
+	p := &program{
+		agent: a, id: id, start: s,
+		// The near side keeps within its credit, so this never fills.
+		in:       wire.NewBuffer(2 * wire.Credit),
+		out:      wire.NewBuffer(backlog),
+		ended:    make(chan struct{}),
+		attached: make(map[*wire.Attachment]bool),
+	}
+	if s.Pty != nil {
+		p.size = s.Pty.Size
+	} else {
+		p.err = wire.NewBuffer(backlog)
+	}
+	return p
+}
+
+// run is the program's life.
+func (p *program) run() {
+	defer close(p.ended)
+	if err := p.launch(); err != nil {
+		p.fail(err)
+		return
+	}
+	var output, input sync.WaitGroup
+	output.Go(func() { p.copyOutput(p.files.out, p.out) })
+	if p.err != nil {
+		output.Go(func() { p.copyOutput(p.files.err, p.err) })
+	}
+	input.Go(p.copyInput)
+
+	exit := p.wait()
+	p.reap.Store(true)
+	p.files.kick()
+	output.Wait()
+	p.in.Close()
+	p.files.close() // frees the input copier from a write that nobody reads
+	input.Wait()
+	p.announceExit(exit)
+}
+
+// launch opens the program's files and starts it. The size is set under the
+// lock that Resize takes, before the program runs: the program never sees
+// another, and no later one is lost.
+func (p *program) launch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cmd, notice, err := p.agent.command(p.start)
+	if err != nil {
+		return err
+	}
+	p.notice = notice
+	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.User)
+	if err != nil {
+		return &wire.Failure{Status: 125, Message: err.Error()}
+	}
+	proc, err := cmd.start(files)
+	files.closeChild()
+	if err != nil {
+		files.close()
+		return err
+	}
+	p.files, p.proc, p.running = files, proc, true
+	for _, sig := range p.signals {
+		_ = unix.Kill(-proc.Pid, sig)
+	}
+	for a := range p.attached {
+		p.greet(a)
+	}
+	return nil
+}
+
+// wait reaps the program. Between the program's death and its reaping nobody
+// may take its process id for a living one, hence the first wait, which
+// leaves it a zombie, and the lock.
+func (p *program) wait() wire.Exit {
+	pid := p.proc.Pid
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state, err := p.proc.Wait()
+	p.proc = nil
+	if err != nil {
+		return wire.Exit{Status: 255}
+	}
+	status := state.Sys().(syscall.WaitStatus)
+	if !status.Signaled() {
+		return wire.Exit{Status: uint32(status.ExitStatus())}
+	}
+	sig := status.Signal()
+	return wire.Exit{Status: 128 + uint32(sig), Signal: signalName(sig), Core: status.CoreDump()}
+}
+
+// copyOutput moves the program's output into the buffer until its end, or
+// until it is quiet after the program's end. The buffer holds it back.
+func (p *program) copyOutput(from *os.File, to *wire.Buffer) {
+	defer to.End()
+	buf := make([]byte, 32<<10)
+	for final := false; ; {
+		if to.WaitSpace() != nil {
+			return
+		}
+		if final {
+			_ = from.SetReadDeadline(time.Now().Add(quiet))
+		}
+		n, err := from.Read(buf)
+		if n > 0 && to.Append(buf[:n]) != nil {
+			return
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) && !final {
+			final = p.reap.Load()
+			continue
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// copyInput writes input to the program and says how far it got.
+func (p *program) copyInput() {
+	in, err := p.in.Reader(0, 0)
+	if err != nil {
+		return
+	}
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := in.Read(buf)
+		if errors.Is(err, io.EOF) {
+			p.files.endInput()
+			return
+		}
+		if err != nil {
+			return
+		}
+		// A program that reads no more, or has ended, loses its input as
+		// it would on any terminal or pipe; the sender must not wait for it.
+		_, _ = p.files.in.Write(buf[:n])
+		p.inputSafe(in.Next())
+	}
+}
+
+func (p *program) inputSafe(offset uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.in.Release(offset) != nil {
+		return
+	}
+	for a := range p.attached {
+		a.InputSafe(offset)
+	}
+}
+
+// fail ends a program that never ran.
+func (p *program) fail(err error) {
+	failure := &wire.Failure{Status: 125, Message: err.Error()}
+	errors.As(err, &failure)
+	p.in.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failure = failure
+	for a := range p.attached {
+		a.Fail(failure)
+	}
+}
+
+func (p *program) announceExit(exit wire.Exit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.exit = &exit
+	for a := range p.attached {
+		a.Exit(exit)
+	}
+}
+
+// Attach sends a the news so far and adds it to those who get the rest.
+func (p *program) Attach(a *wire.Attachment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attached[a] = true
+	p.limit(window)
+	switch {
+	case p.failure != nil:
+		a.Fail(p.failure)
+	case p.running:
+		p.greet(a)
+	}
+	if p.exit != nil {
+		a.Exit(*p.exit)
+	}
+}
+
+// greet tells an attachment that the program runs; the caller holds mu.
+func (p *program) greet(a *wire.Attachment) {
+	if p.notice != "" {
+		a.Notice(wire.Notice{Text: p.notice})
+	}
+	offset, _ := p.in.Offset()
+	a.Ready(offset)
+}
+
+// Detach lets the program run ahead of its keeper.
+func (p *program) Detach(a *wire.Attachment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.attached, a)
+	if len(p.attached) == 0 {
+		p.limit(backlog)
+	}
+}
+
+func (p *program) limit(n int) {
+	p.out.SetLimit(n)
+	if p.err != nil {
+		p.err.SetLimit(n)
+	}
+}
+
+// Output returns the program's output streams.
+func (p *program) Output(s wire.Stream) *wire.Buffer {
+	switch s {
+	case wire.Stdout:
+		return p.out
+	case wire.Stderr:
+		return p.err
+	}
+	return nil
+}
+
+// Safe drops output, or the whole program, that the keeper has.
+func (p *program) Safe(_ *wire.Attachment, s wire.Stream, offset uint64) {
+	if s == wire.Exited {
+		p.agent.forget(p.id)
+		return
+	}
+	if b := p.Output(s); b != nil {
+		_ = b.Release(offset)
+	}
+}
+
+// Input takes input for the program.
+func (p *program) Input(_ *wire.Attachment, b []byte) error { return p.in.Append(b) }
+
+// EndInput ends the program's input.
+func (p *program) EndInput(*wire.Attachment) { p.in.End() }
+
+// Resize sets the terminal's size; the kernel tells the program.
+func (p *program) Resize(_ *wire.Attachment, size wire.Size) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.size = size
+	if p.files != nil && p.start.Pty != nil {
+		_ = setSize(p.files.out, size)
+	}
+}
+
+// Signal sends a signal, named without SIG, to the program's process group.
+func (p *program) Signal(name string) {
+	sig := unix.SignalNum("SIG" + name)
+	if sig == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.proc != nil:
+		_ = unix.Kill(-p.proc.Pid, sig)
+	case !p.running && p.failure == nil:
+		p.signals = append(p.signals, sig)
+	}
+}
+
+// kill ends the program whatever it does.
+func (p *program) kill() {
+	p.out.Close()
+	if p.err != nil {
+		p.err.Close()
+	}
+	p.Signal("KILL")
+}

@@ -1,0 +1,172 @@
+//go:build linux
+
+package agent
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/snugvm/snug/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// stdio is the program's standard files: our ends and, until it runs, its own.
+// On a PTY in and out are the same file, the master.
+type stdio struct {
+	in, out, err *os.File
+	child        []*os.File // stdin, stdout, stderr
+	tty          bool
+}
+
+// openStdio opens a PTY with its size and modes set, or pipes.
+func openStdio(pty *wire.Pty, size wire.Size, user User) (*stdio, error) {
+	if pty == nil {
+		return openPipes()
+	}
+	master, slave, err := openPTY()
+	if err != nil {
+		return nil, err
+	}
+	f := &stdio{in: master, out: master, child: []*os.File{slave, slave, slave}, tty: true}
+	if err := prepareTTY(slave, pty.Modes, size, user); err != nil {
+		f.closeChild()
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func openPipes() (*stdio, error) {
+	f := &stdio{}
+	for i, mine := range []**os.File{&f.in, &f.out, &f.err} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			f.closeChild()
+			f.close()
+			return nil, fmt.Errorf("no pipe: %w", err)
+		}
+		if i == 0 {
+			r, w = w, r
+		}
+		*mine = r
+		f.child = append(f.child, w)
+	}
+	return f, nil
+}
+
+// openPTY returns a new PTY. The master is non-blocking, so that reads of it
+// have deadlines and closing it frees them.
+func openPTY() (master, slave *os.File, err error) {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("no pty: open /dev/ptmx: %w", err)
+	}
+	master = os.NewFile(uintptr(fd), "ptmx")
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	name := "/dev/pts/" + strconv.Itoa(n)
+	if err == nil {
+		// Not os.OpenFile: the program must get a blocking descriptor.
+		fd, err = unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		_ = master.Close()
+		return nil, nil, fmt.Errorf("no pty: %w", err)
+	}
+	return master, os.NewFile(uintptr(fd), name), nil
+}
+
+// prepareTTY sets all that the program may look at in its first system call.
+func prepareTTY(slave *os.File, modes []byte, size wire.Size, user User) error {
+	fd := int(slave.Fd())
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return fmt.Errorf("terminal modes: %w", err)
+	}
+	wire.ApplyModes(t, modes)
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, t); err != nil {
+		return fmt.Errorf("terminal modes: %w", err)
+	}
+	if os.Geteuid() == 0 {
+		// Programs open their terminal by name as well.
+		if err := slave.Chown(int(user.UID), -1); err != nil {
+			return fmt.Errorf("terminal owner: %w", err)
+		}
+	}
+	if size.Empty() {
+		return nil
+	}
+	return setSize(slave, size)
+}
+
+// setSize sets the size of the terminal that f is an end of.
+func setSize(f *os.File, s wire.Size) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("terminal size: %w", err)
+	}
+	ws := &unix.Winsize{Row: s.Rows, Col: s.Cols, Xpixel: s.XPixel, Ypixel: s.YPixel}
+	var ioctlErr error
+	err = conn.Control(func(fd uintptr) {
+		ioctlErr = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, ws)
+	})
+	if err == nil {
+		err = ioctlErr
+	}
+	if err != nil {
+		return fmt.Errorf("terminal size: %w", err)
+	}
+	return nil
+}
+
+// endInput passes the end of input on: a pipe is closed, a terminal gets its
+// end-of-file character.
+func (f *stdio) endInput() {
+	if !f.tty {
+		_ = f.in.Close()
+		return
+	}
+	conn, err := f.in.SyscallConn()
+	if err != nil {
+		return
+	}
+	eof := byte(4) // ^D
+	_ = conn.Control(func(fd uintptr) {
+		if t, err := unix.IoctlGetTermios(int(fd), unix.TCGETS); err == nil && t.Cc[unix.VEOF] != 0 {
+			eof = t.Cc[unix.VEOF]
+		}
+	})
+	_, _ = f.in.Write([]byte{eof})
+}
+
+// kick ends reads that wait for a program which is no more.
+func (f *stdio) kick() {
+	_ = f.out.SetReadDeadline(time.Now())
+	if f.err != nil {
+		_ = f.err.SetReadDeadline(time.Now())
+	}
+}
+
+// closeChild closes the program's ends; with one of them open, ours would
+// never see the end of output.
+func (f *stdio) closeChild() {
+	for i, c := range f.child {
+		if i == 0 || c != f.child[0] {
+			_ = c.Close()
+		}
+	}
+	f.child = nil
+}
+
+// close closes our ends.
+func (f *stdio) close() {
+	for _, file := range []*os.File{f.in, f.out, f.err} {
+		if file != nil {
+			_ = file.Close()
+		}
+	}
+}

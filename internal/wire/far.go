@@ -1,0 +1,475 @@
+package wire
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Host is the far side of sessions: an agent with its programs, or a keeper
+// with the sessions that it holds. Its methods must not block.
+type Host interface {
+	// Find returns the program that was started under id, or nil.
+	Find(id string) Program
+	// Start starts a program under id and returns it before it runs; what
+	// becomes of it is told to its attachments. A second Start of an id
+	// returns the same program and starts nothing.
+	Start(id string, s Start) Program
+	// Request answers a global request.
+	Request(name string, payload []byte) (ok bool, reply []byte)
+}
+
+// Program is the subset of a started program that an attachment needs.
+type Program interface {
+	// Attach makes a part of what the program's news go to, and begins with
+	// the news so far: Ready or Fail, and Exit.
+	Attach(a *Attachment)
+	Detach(a *Attachment)
+	// Output returns the stream's bytes, or nil if there is no such stream.
+	Output(s Stream) *Buffer
+	// Safe says that the attachment's reader has output before offset.
+	Safe(a *Attachment, s Stream, offset uint64)
+	// Input takes input. It may block only to hold back a sender that does
+	// not keep within its Credit.
+	Input(a *Attachment, p []byte) error
+	EndInput(a *Attachment)
+	// Resize and Signal must not block.
+	Resize(a *Attachment, size Size)
+	Signal(name string)
+}
+
+// NewID returns a fresh name for a session: 128 random bits.
+func NewID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // crypto/rand.Read never fails
+	return hex.EncodeToString(b)
+}
+
+func serveGlobal(reqs <-chan *ssh.Request, host Host) {
+	for req := range reqs {
+		ok, reply := host.Request(req.Type, req.Payload)
+		if req.WantReply {
+			_ = req.Reply(ok, reply)
+		}
+	}
+}
+
+// serveChannels serves the sessions of one connection and returns when all of
+// them have ended with it.
+func serveChannels(chans <-chan ssh.NewChannel, host Host) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for nc := range chans {
+		if nc.ChannelType() != "session" {
+			_ = nc.Reject(ssh.UnknownChannelType, "only sessions are served here")
+			continue
+		}
+		ch, reqs, err := nc.Accept()
+		if err != nil {
+			continue
+		}
+		wg.Go(func() { serveSession(ch, reqs, host) })
+	}
+}
+
+// Attachment is the far side's end of one session on one connection: where a
+// program's news and output go. Its methods never block.
+type Attachment struct {
+	host Host
+	ch   ssh.Channel
+	box  *outbox
+	wg   sync.WaitGroup
+	gone chan struct{} // closed when the near side has left
+
+	// Owned by the goroutine that serves requests.
+	id       string
+	snug     bool // the near side speaks the extension
+	from     sessionPayload
+	start    Start
+	terminfo []byte
+	program  Program
+
+	mu      sync.Mutex
+	readers [streams]*BufferReader
+	exit    *Exit
+	failure *Failure
+	pumping int
+	ending  bool
+	input   uint64  // offset of the next byte of input
+	inputTo *uint64 // where the near side said that input ends
+}
+
+func serveSession(ch ssh.Channel, reqs <-chan *ssh.Request, host Host) {
+	a := &Attachment{host: host, ch: ch, box: newOutbox(), id: NewID(), gone: make(chan struct{})}
+	a.wg.Go(func() { a.box.run(ch) })
+	for req := range reqs {
+		err := a.handle(req)
+		if req.WantReply {
+			_ = req.Reply(err == nil, nil)
+		}
+	}
+	close(a.gone)
+	if a.program != nil {
+		a.program.Detach(a)
+	}
+	a.box.close()
+	a.closeReaders()
+	_ = ch.Close()
+	a.wg.Wait()
+}
+
+// Persistent says whether the near side can come back and resume: it speaks
+// the extension.
+func (a *Attachment) Persistent() bool { return a.snug }
+
+// ID returns the session's name.
+func (a *Attachment) ID() string { return a.id }
+
+// Gone is closed when the near side has left.
+func (a *Attachment) Gone() <-chan struct{} { return a.gone }
+
+// Notice shows a line to the person at the near side.
+func (a *Attachment) Notice(n Notice) {
+	if a.snug {
+		a.box.notice(n)
+	}
+}
+
+// Ready says that the program runs and has input up to the offset.
+func (a *Attachment) Ready(stdin uint64) {
+	a.mu.Lock()
+	a.input = stdin
+	a.mu.Unlock()
+	if a.snug {
+		a.box.sendReady(stdin)
+	}
+}
+
+// InputSafe acknowledges input.
+func (a *Attachment) InputSafe(offset uint64) {
+	if a.snug {
+		a.box.ack(Stdin, offset)
+	}
+}
+
+// Exit says how the program ended. It reaches the near side after all output.
+func (a *Attachment) Exit(e Exit) {
+	a.mu.Lock()
+	a.exit = &e
+	a.mu.Unlock()
+	a.maybeFinish()
+}
+
+// Fail says that there is no program, or no longer.
+func (a *Attachment) Fail(f *Failure) {
+	a.mu.Lock()
+	a.failure = f
+	a.mu.Unlock()
+	a.maybeFinish()
+}
+
+// handle serves one request. It waits for no program and no viewer.
+func (a *Attachment) handle(req *ssh.Request) error {
+	switch req.Type {
+	case requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell:
+		if a.program != nil {
+			return errors.New("the session has its program")
+		}
+		return a.handleSetup(req)
+	case requestWindowChange:
+		size, err := parseWindow(req.Payload)
+		if err != nil || a.program == nil {
+			return errMalformed
+		}
+		if !size.Empty() {
+			a.program.Resize(a, size)
+		}
+	case requestSignal:
+		var p signalPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil || len(p.Name) > maxName || a.program == nil {
+			return errMalformed
+		}
+		a.program.Signal(p.Name)
+	case requestAck:
+		return a.handleAck(req.Payload)
+	case requestEnd:
+		// The bytes before the end may still be on their way in the
+		// channel's data, which is another queue.
+		stream, offset, err := parseOffset(req.Payload)
+		if err != nil || stream != Stdin || a.program == nil {
+			return errMalformed
+		}
+		a.inputEndsAt(offset)
+	default:
+		return fmt.Errorf("unknown request %q", req.Type)
+	}
+	return nil
+}
+
+func (a *Attachment) handleSetup(req *ssh.Request) error {
+	switch req.Type {
+	case requestSession:
+		return a.handleSession(req.Payload)
+	case requestEnv:
+		var p envPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
+			return err
+		}
+		if len(a.start.Env) >= maxEnv {
+			return errors.New("too many variables")
+		}
+		a.start.Env = append(a.start.Env, Env(p))
+	case requestTerminfo:
+		var p terminfoPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
+			return err
+		}
+		if len(p.Entry) > maxTerminfo {
+			return errMalformed
+		}
+		a.terminfo = []byte(p.Entry)
+	case requestPty:
+		pty, err := parsePty(req.Payload)
+		if err != nil {
+			return err
+		}
+		a.start.Pty = pty
+	case requestStart:
+		dir, args, err := parseStart(req.Payload)
+		if err != nil {
+			return err
+		}
+		a.start.Dir, a.start.Args = dir, args
+		a.begin()
+	case requestExec:
+		var p execPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
+			return err
+		}
+		a.start.Command = p.Command
+		a.begin()
+	case requestShell:
+		a.begin()
+	}
+	return nil
+}
+
+// handleSession is the first request of a near side that speaks the
+// extension. It succeeds if the session is known.
+func (a *Attachment) handleSession(payload []byte) error {
+	var p sessionPayload
+	if err := ssh.Unmarshal(payload, &p); err != nil {
+		return err
+	}
+	if len(p.ID) < 16 || len(p.ID) > maxName {
+		return errMalformed
+	}
+	a.id, a.snug, a.from = p.ID, true, p
+	program := a.host.Find(p.ID)
+	if program == nil {
+		return errors.New("unknown session")
+	}
+	a.attach(program)
+	return nil
+}
+
+// begin starts the program.
+func (a *Attachment) begin() {
+	if a.start.Pty != nil {
+		a.start.Pty.Terminfo = a.terminfo
+	}
+	a.attach(a.host.Start(a.id, a.start))
+}
+
+func (a *Attachment) handleAck(payload []byte) error {
+	stream, offset, err := parseOffset(payload)
+	if err != nil || a.program == nil || stream == Stdin {
+		return errMalformed
+	}
+	if stream != Exited {
+		a.mu.Lock()
+		r := a.readers[stream]
+		a.mu.Unlock()
+		if r == nil {
+			return errMalformed
+		}
+		if err := r.Ack(offset); err != nil {
+			return err
+		}
+	}
+	a.program.Safe(a, stream, offset)
+	return nil
+}
+
+// attach joins the program: its output from where the near side has it, its
+// news, and its input.
+func (a *Attachment) attach(p Program) {
+	a.program = p
+	a.pump(Stdout, a.ch, a.from.Stdout)
+	a.pump(Stderr, a.ch.Stderr(), a.from.Stderr)
+	p.Attach(a)
+	a.wg.Go(a.copyInput)
+}
+
+// pump sends a stream's output.
+func (a *Attachment) pump(s Stream, to io.Writer, from uint64) {
+	out := a.program.Output(s)
+	if out == nil {
+		return
+	}
+	credit := 0
+	if a.snug {
+		credit = Credit
+	}
+	r, err := out.Reader(from, credit)
+	if err != nil {
+		a.Fail(&Failure{Status: 255, Message: "output cannot be continued: " + err.Error()})
+		return
+	}
+	a.mu.Lock()
+	a.readers[s] = r
+	a.pumping++
+	a.mu.Unlock()
+	a.wg.Go(func() {
+		if !a.copyOutput(s, to, r) {
+			return
+		}
+		if a.snug {
+			a.box.end(s, r.Next())
+		}
+		a.mu.Lock()
+		a.pumping--
+		a.mu.Unlock()
+		a.maybeFinish()
+	})
+}
+
+// copyOutput sends until the stream's end, and reports whether it got there.
+func (a *Attachment) copyOutput(s Stream, to io.Writer, r *BufferReader) bool {
+	buf := make([]byte, chunk)
+	for {
+		n, err := r.Read(buf)
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return false
+		}
+		if !a.snug {
+			// A stock client says no more than that it made room.
+			a.program.Safe(a, s, r.Next())
+		}
+	}
+}
+
+// copyInput takes the near side's input. A stock client ends it by the
+// channel's EOF, which a lost connection looks like too; then its viewer is
+// gone, and Detach says so.
+func (a *Attachment) copyInput() {
+	buf := make([]byte, chunk)
+	for {
+		n, err := a.ch.Read(buf)
+		if n > 0 {
+			if a.program.Input(a, buf[:n]) != nil {
+				// The program takes no more. Its peer need not know; the
+				// channel must still be emptied.
+				_, _ = io.Copy(io.Discard, a.ch)
+				return
+			}
+			a.countInput(uint64(n))
+		}
+		if err != nil {
+			if !a.snug {
+				a.program.EndInput(a)
+			}
+			return
+		}
+	}
+}
+
+// countInput and inputEndsAt find the end of input, which a request and the
+// channel's data, two queues, tell of together.
+func (a *Attachment) countInput(n uint64) {
+	a.mu.Lock()
+	a.input += n
+	a.mu.Unlock()
+	a.checkInputEnd()
+}
+
+func (a *Attachment) inputEndsAt(offset uint64) {
+	a.mu.Lock()
+	a.inputTo = &offset
+	a.mu.Unlock()
+	a.checkInputEnd()
+}
+
+func (a *Attachment) checkInputEnd() {
+	a.mu.Lock()
+	end := a.inputTo != nil && *a.inputTo == a.input
+	if end {
+		a.inputTo = nil
+	}
+	a.mu.Unlock()
+	if end {
+		a.program.EndInput(a)
+	}
+}
+
+// closeReaders ends the pumps.
+func (a *Attachment) closeReaders() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.readers {
+		if r != nil {
+			r.Close()
+		}
+	}
+}
+
+// maybeFinish sends the exit once all output is sent, as the last request.
+func (a *Attachment) maybeFinish() {
+	a.mu.Lock()
+	exit, failure := a.exit, a.failure
+	finish := !a.ending && (failure != nil || exit != nil && a.pumping == 0)
+	a.ending = a.ending || finish
+	a.mu.Unlock()
+	if !finish {
+		return
+	}
+	a.box.finish(func(ch sender) {
+		if failure != nil {
+			a.sendFailure(ch, failure)
+		} else {
+			sendExit(ch, exit)
+		}
+		_ = a.ch.CloseWrite()
+		if !a.snug {
+			_ = a.ch.Close()
+		}
+	})
+}
+
+func sendExit(ch sender, e *Exit) {
+	if e.Signal != "" {
+		_, _ = ch.SendRequest(requestExitSignal, false, ssh.Marshal(exitSigPayload{Name: e.Signal, Core: e.Core}))
+	}
+	// OpenSSH ignores exit-signal, so the status follows in any case.
+	_, _ = ch.SendRequest(requestExitStatus, false, ssh.Marshal(statusPayload{e.Status}))
+}
+
+func (a *Attachment) sendFailure(ch sender, f *Failure) {
+	if a.snug {
+		_, _ = ch.SendRequest(requestFailure, false, ssh.Marshal(failurePayload{f.Status, f.Message}))
+		return
+	}
+	_, _ = io.WriteString(a.ch.Stderr(), "snug: "+f.Message+"\r\n")
+	sendExit(ch, &Exit{Status: f.Status})
+}

@@ -1,0 +1,104 @@
+package sandboxtest
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+)
+
+// Port is a virtio-serial port without the virtio: a guest's end that stays,
+// and a host's end that is dialled again and again, one host at a time. While
+// no host is there the guest's reads and writes wait, as the kernel's do.
+type Port struct {
+	mu     sync.Mutex
+	change *sync.Cond
+	conn   net.Conn // the guest's end of the current connection
+	closed bool
+}
+
+// NewPort returns a port that no host has opened.
+func NewPort() *Port {
+	p := &Port{}
+	p.change = sync.NewCond(&p.mu)
+	return p
+}
+
+// Dial connects a host and cuts the one before it off.
+func (p *Port) Dial() (net.Conn, error) {
+	guest, host := net.Pipe()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errors.New("the machine is gone")
+	}
+	if p.conn != nil {
+		_ = p.conn.Close()
+	}
+	p.conn = guest
+	p.change.Broadcast()
+	return host, nil
+}
+
+// Guest returns the guest's end. Closing it is the end of the machine.
+func (p *Port) Guest() io.ReadWriteCloser { return guestEnd{p} }
+
+type guestEnd struct{ p *Port }
+
+func (g guestEnd) Read(b []byte) (int, error) {
+	for {
+		conn, err := g.p.wait()
+		if err != nil {
+			return 0, err
+		}
+		if n, err := conn.Read(b); n > 0 || err == nil {
+			return n, nil
+		}
+		g.p.drop(conn)
+	}
+}
+
+// Write sends b to the host that is there. What a host did not take before it
+// left is lost with it, as in QEMU.
+func (g guestEnd) Write(b []byte) (int, error) {
+	conn, err := g.p.wait()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := conn.Write(b); err != nil {
+		g.p.drop(conn)
+	}
+	return len(b), nil
+}
+
+func (g guestEnd) Close() error {
+	g.p.mu.Lock()
+	defer g.p.mu.Unlock()
+	g.p.closed = true
+	if g.p.conn != nil {
+		_ = g.p.conn.Close()
+	}
+	g.p.change.Broadcast()
+	return nil
+}
+
+// wait returns the current connection, once there is one.
+func (p *Port) wait() (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.conn == nil && !p.closed {
+		p.change.Wait()
+	}
+	if p.closed {
+		return nil, io.EOF
+	}
+	return p.conn, nil
+}
+
+func (p *Port) drop(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == conn {
+		p.conn = nil
+	}
+}
