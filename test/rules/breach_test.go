@@ -37,6 +37,8 @@ func TestRulesFindTheirBreach(t *testing.T) {
 		{packagesAreDocumented, []string{`a/a.go:`, `a/b.go:`}, "a has no package doc"},
 		{packagesAreDocumented, []string{"a/doc.go: // Package x is.\npackage x", `a/b.go:`}, ""},
 		{packagesAreDocumented, []string{"cmd/snug/main.go: // Command snug is.\npackage main"}, ""},
+		{packagesAreDocumented, []string{"cmd/snug-agent/main.go: // Snug-agent is.\npackage main"}, ""},
+		{packagesAreDocumented, []string{"cmd/snug-agent/main.go: // Package main is.\npackage main"}, "cmd/snug-agent has no package doc"},
 
 		{onlyTheCLIPrints, []string{"bridge/a.go: import \"fmt\"\nfunc f() { fmt.Println() }"}, "bridge/a.go:3: fmt.Println"},
 		{onlyTheCLIPrints, []string{"bridge/a.go: func f() { println() }"}, "bridge/a.go:2: println"},

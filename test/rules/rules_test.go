@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/ast"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -119,11 +120,7 @@ func onlyTheCLIKnowsSandboxes(t tree) (breaches []string) {
 func packagesAreDocumented(t tree) (breaches []string) {
 	documented := map[string]bool{}
 	for _, f := range t.files {
-		kind := "Package " + strings.TrimSuffix(f.Name.Name, "_test") + " "
-		if f.main() {
-			kind = "Command " // "Command snug …" after the binary, not the package
-		}
-		documented[f.folder()] = documented[f.folder()] || strings.HasPrefix(f.Doc.Text(), kind)
+		documented[f.folder()] = documented[f.folder()] || documents(f)
 	}
 	for folder, ok := range documented {
 		if !ok {
@@ -131,6 +128,17 @@ func packagesAreDocumented(t tree) (breaches []string) {
 		}
 	}
 	return breaches
+}
+
+// documents reports whether the file has its package's doc: "Package x …", or for
+// a command "Command x …" or "X …", after the binary.
+func documents(f file) bool {
+	doc, binary := f.Doc.Text(), path.Base(f.folder())
+	if f.main() {
+		doc = strings.ToLower(doc)
+		return strings.HasPrefix(doc, binary+" ") || strings.HasPrefix(doc, "command "+binary+" ")
+	}
+	return strings.HasPrefix(doc, "Package "+strings.TrimSuffix(f.Name.Name, "_test")+" ")
 }
 
 // calls finds the calls outside tests that bad says are, in the files that where
