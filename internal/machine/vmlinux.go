@@ -15,7 +15,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 )
 
@@ -51,7 +50,14 @@ var packings = []struct {
 	magic  string
 	unpack func(io.Reader) (io.Reader, error)
 }{
-	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) }},
+	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) {
+		packed, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		out, err := unpackKernelXZ(packed)
+		return bytes.NewReader(out), err
+	}},
 	{"\x28\xb5\x2f\xfd", func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) }},
 	{"\x02\x21\x4c\x18", func(r io.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }},
 	{"\x1f\x8b\x08", func(r io.Reader) (io.Reader, error) {
