@@ -1,0 +1,223 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/snugvm/snug/terminal"
+	"golang.org/x/sys/unix"
+)
+
+// Program is the subset of a session that a bridge needs. Write may block;
+// the other methods must not.
+type Program interface {
+	io.Writer // the program's input
+	CloseWrite() error
+	Resize(size terminal.Size)
+	Signal(name string) // without SIG
+	// Done is closed when the program has ended and all its output was given
+	// to the bridge.
+	Done() <-chan struct{}
+}
+
+// Stdio is where a program's input comes from and its output goes.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Errors with which Run ends before the program does.
+var (
+	ErrDetached = errors.New("detached")
+	ErrEnded    = errors.New("ended by the escape")
+)
+
+// Bridge connects one program to one terminal, or to plain files. Its owner
+// hands it the program's output and news as they come, and runs it.
+type Bridge struct {
+	io     Stdio
+	ward   *terminal.Ward    // nil without a guarded terminal
+	sizes  *terminal.Watcher // nil without a terminal
+	escape EscapeChar
+
+	ready chan struct{} // closed when the program runs
+	once  sync.Once
+	open  chan struct{} // closed when output may be shown
+
+	progress progressLine
+
+	modes Modes // owned by whoever calls Output
+}
+
+// New returns a bridge to plain files: every byte passes as it is.
+func New(stdio Stdio) *Bridge {
+	b := &Bridge{io: stdio, escape: NoEscape, ready: make(chan struct{}), open: make(chan struct{})}
+	close(b.open)
+	return b
+}
+
+// NewTerminal returns a bridge to a terminal that a guardian restores. Sizes
+// watches it.
+func NewTerminal(stdio Stdio, ward *terminal.Ward, sizes *terminal.Watcher, escape EscapeChar) *Bridge {
+	b := &Bridge{io: stdio, ward: ward, sizes: sizes, escape: escape, ready: make(chan struct{}), open: make(chan struct{})}
+	if ward.StderrIsTerminal() {
+		b.progress.out = stdio.Err
+	}
+	return b
+}
+
+// Notice shows a line to the person: one that is progress replaces the one
+// before it, and is gone when the program starts.
+func (b *Bridge) Notice(progress bool, text string) {
+	text = printable(text)
+	if progress {
+		b.progress.show(text)
+		return
+	}
+	b.progress.clear()
+	_, _ = fmt.Fprintf(b.io.Err, "snug: %s\n", text)
+}
+
+// Ready says that the program runs.
+func (b *Bridge) Ready() { b.once.Do(func() { close(b.ready) }) }
+
+// Output shows output of the program. It returns when the terminal has it.
+// Calls must not overlap.
+func (b *Bridge) Output(p []byte) error {
+	<-b.open
+	if b.ward == nil {
+		_, err := b.io.Out.Write(p)
+		return err
+	}
+	return b.show(p)
+}
+
+// ErrOutput writes to standard error what the program did.
+func (b *Bridge) ErrOutput(p []byte) error {
+	_, err := b.io.Err.Write(p)
+	return err
+}
+
+// show writes to the terminal, and has the guardian know beforehand how to
+// undo whatever the bytes switch on.
+func (b *Bridge) show(p []byte) error {
+	changed := b.modes.Feed(p)
+	undo, during := b.modes.Undo(), b.modes.UndoDuring()
+	passing := string(during) != string(undo)
+	if passing || changed {
+		if err := b.ward.Undo(during); err != nil {
+			return err
+		}
+	}
+	if _, err := b.io.Out.Write(p); err != nil {
+		return err
+	}
+	if passing {
+		return b.ward.Undo(undo)
+	}
+	return nil
+}
+
+// Run carries the program until it has ended, ctx is done, or the person
+// leaves by an escape. On a terminal it enters raw mode when the program is
+// ready; the guardian leaves it when this process ends.
+func (b *Bridge) Run(ctx context.Context, p Program) error {
+	var continued <-chan struct{}
+	if b.ward != nil {
+		continued = b.ward.Continued()
+	}
+	var resized <-chan os.Signal
+	if b.sizes != nil {
+		resized = b.sizes.C
+	}
+	ready := b.ready
+	left := make(chan error, 1)
+	for {
+		select {
+		case <-p.Done():
+			b.progress.clear()
+			return nil
+		case <-ctx.Done():
+			b.progress.clear()
+			return context.Cause(ctx)
+		case err := <-left:
+			return err
+		case <-ready:
+			ready = nil
+			if err := b.start(p, left); err != nil {
+				return err
+			}
+		case <-resized:
+			b.resize(p)
+		case <-continued:
+			b.sizes.Mark()
+		}
+	}
+}
+
+// start shows the program: from here on the terminal is its own.
+func (b *Bridge) start(p Program, left chan<- error) error {
+	b.progress.clear()
+	if b.ward != nil {
+		if err := b.ward.Raw(); err != nil {
+			return err
+		}
+		b.sizes.Mark()
+		close(b.open)
+	}
+	// Nobody waits for the copier: it ends with the process, or with its
+	// input. It may be in a read that never returns.
+	go b.copyInput(p, left)
+	return nil
+}
+
+// resize reads the size now, whatever events led here, so the last one wins.
+func (b *Bridge) resize(p Program) {
+	if size, err := b.sizes.Size(); err == nil && !size.IsZero() {
+		p.Resize(size)
+	}
+}
+
+// copyInput passes input on and takes escapes out of it.
+func (b *Bridge) copyInput(p Program, left chan<- error) {
+	escapes := NewEscapes(b.escape)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := b.io.In.Read(buf)
+		out, action := escapes.Feed(buf[:n])
+		if err != nil {
+			out = append(out, escapes.Flush()...)
+		}
+		if len(out) > 0 {
+			if _, werr := p.Write(out); werr != nil {
+				return
+			}
+		}
+		switch action {
+		case Detach:
+			left <- ErrDetached
+			return
+		case EndAction:
+			left <- ErrEnded
+			return
+		case ShowHelp:
+			_, _ = io.WriteString(b.io.Out, b.escape.Help())
+		case NoAction:
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			_ = p.CloseWrite()
+			return
+		case b.ward != nil && errors.Is(err, unix.EIO):
+			left <- &terminal.SignalError{Signal: unix.SIGHUP} // the terminal is gone
+			return
+		case err != nil:
+			_ = p.CloseWrite()
+			return
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package keeper
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
+)
+
+// farewell bounds how long a guest may take to write its files back before
+// its machine is killed.
+const farewell = 5 * time.Second
+
+// Config is what a keeper is told before it starts.
+type Config struct {
+	// Boot brings the machine up and returns what is known of its agent. It
+	// says through progress what it waits for. An error that is a
+	// *wire.Failure reaches the viewers as it is.
+	Boot func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error)
+	// HostKey is the key that the keeper shows to viewers.
+	HostKey ed25519.PrivateKey
+	// Starter is closed when whoever started the keeper has no more use for
+	// a machine without sessions.
+	Starter <-chan struct{}
+	// Log takes what a developer wants to know.
+	Log *slog.Logger
+}
+
+// Keeper holds one machine. It implements wire.Host for viewers.
+type Keeper struct {
+	cfg  Config
+	link *link
+	idle chan struct{} // closed when nobody has use for the machine any more
+
+	mu       sync.Mutex
+	sessions map[string]*session
+	users    int // sessions, and the starter
+	notice   wire.Notice
+}
+
+// New returns a keeper that has not begun.
+func New(cfg Config) *Keeper {
+	return &Keeper{
+		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
+		sessions: make(map[string]*session),
+	}
+}
+
+// Serve brings the machine up, serves viewers on l, and ends the machine when
+// its last session has ended and was delivered, or when ctx is done. It
+// returns when the machine is gone and l is closed.
+func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var viewers sync.WaitGroup
+	wg.Go(func() { k.accept(l, &viewers) })
+	wg.Go(func() {
+		select {
+		case <-k.cfg.Starter:
+			k.release()
+		case <-ctx.Done():
+		}
+	})
+	var machine sandbox.Machine
+	booted := make(chan struct{})
+	wg.Go(func() {
+		defer close(booted)
+		machine = k.boot(ctx)
+	})
+
+	select {
+	case <-k.idle:
+	case <-ctx.Done():
+	}
+	_ = l.Close() // from here on a viewer is told that the machine is gone
+	cancel()
+	<-booted
+	err := k.end(machine)
+	wg.Wait()
+	viewers.Wait()
+	return err
+}
+
+// boot brings the machine up and starts to keep its link.
+func (k *Keeper) boot(ctx context.Context) sandbox.Machine {
+	machine, peer, err := k.cfg.Boot(ctx, k.tell)
+	if err != nil {
+		k.cfg.Log.Info("no machine", "error", err)
+		k.link.fail(err)
+		return nil
+	}
+	k.link.keep(ctx, machine, peer)
+	return machine
+}
+
+// end takes the machine down: politely, then surely.
+func (k *Keeper) end(machine sandbox.Machine) error {
+	if machine == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	k.link.farewell(ctx)
+	err := machine.Kill()
+	k.link.join()
+	if err != nil {
+		return fmt.Errorf("end the machine: %w", err)
+	}
+	return nil
+}
+
+// accept serves viewers until l is closed.
+func (k *Keeper) accept(l net.Listener, viewers *sync.WaitGroup) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				k.cfg.Log.Error("accept", "error", err)
+			}
+			return
+		}
+		viewers.Go(func() {
+			if err := wire.Server(conn, k.cfg.HostKey, k); err != nil {
+				k.cfg.Log.Info("viewer gone", "error", err)
+			}
+		})
+	}
+}
+
+// tell shows a notice to those who wait for a program, and to later ones.
+func (k *Keeper) tell(n wire.Notice) {
+	k.mu.Lock()
+	k.notice = n
+	var all []*session
+	for _, s := range k.sessions {
+		all = append(all, s)
+	}
+	k.mu.Unlock()
+	for _, s := range all {
+		s.Notice(n)
+	}
+}
+
+// Find returns the session of that id.
+func (k *Keeper) Find(id string) wire.Program {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.sessions[id]; s != nil {
+		return s
+	}
+	return nil
+}
+
+// Start starts a session unless the id has one. Its program starts as soon as
+// the machine can.
+func (k *Keeper) Start(id string, start wire.Start) wire.Program {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.sessions[id]; s != nil {
+		return s
+	}
+	s := newSession(k, id, start, k.notice)
+	k.sessions[id] = s
+	k.users++
+	go s.carry() // ends when the session does, at the latest with the link
+	return s
+}
+
+// Request answers global requests; a viewer has none to make yet.
+func (k *Keeper) Request(string, []byte) (bool, []byte) { return false, nil }
+
+// forget drops a session that has ended and was delivered.
+func (k *Keeper) forget(id string) {
+	k.mu.Lock()
+	_, known := k.sessions[id]
+	delete(k.sessions, id)
+	k.mu.Unlock()
+	if known {
+		k.release()
+	}
+}
+
+// release gives one use of the machine back.
+func (k *Keeper) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.users--
+	if k.users == 0 {
+		close(k.idle)
+	}
+}

@@ -1,0 +1,170 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
+	"golang.org/x/crypto/ssh"
+)
+
+// How long a machine may take to answer: from its start, and again after its
+// link was lost. Both are far beyond what a machine that lives needs.
+const (
+	bootPatience   = 2 * time.Minute
+	redialPatience = 30 * time.Second
+)
+
+// link keeps one connection to the agent, and makes a new one when it is lost.
+type link struct {
+	log  *slog.Logger
+	wg   sync.WaitGroup
+	over chan struct{} // closed when no connection comes any more
+
+	mu     sync.Mutex
+	conn   ssh.Conn
+	change chan struct{} // closed, and replaced, when conn changes
+	err    error         // why it is over
+}
+
+func newLink(log *slog.Logger) *link {
+	return &link{log: log, over: make(chan struct{}), change: make(chan struct{})}
+}
+
+// keep dials the machine's agent, and again whenever the connection ends,
+// until the machine is gone, the agent does not answer, or ctx is done. It
+// returns at once; join waits for the end of what it started.
+func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer) {
+	l.wg.Go(func() {
+		cause := machine.Wait()
+		if cause == nil {
+			cause = errors.New("the machine was ended")
+		}
+		l.fail(&wire.Failure{Status: 255, Message: cause.Error()})
+	})
+	l.wg.Go(func() {
+		patience := bootPatience
+		for {
+			conn, err := l.dial(ctx, machine, peer, patience)
+			if err != nil {
+				l.fail(&wire.Failure{Status: 255, Message: "the link to the machine was lost: " + err.Error()})
+				return
+			}
+			l.set(conn)
+			l.log.Debug("link up")
+			err = conn.Wait()
+			l.log.Debug("link down", "error", err)
+			if l.ended() {
+				return
+			}
+			patience = redialPatience
+		}
+	})
+}
+
+// dial tries until an agent answers or patience ends. A try can end early by
+// itself only when the machine or the agent's last host is about to go, which
+// the next try waits out; so tries are few.
+func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer, patience time.Duration) (ssh.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer from the agent within %v", patience))
+	defer cancel()
+	for {
+		conn, err := dialOnce(ctx, machine, peer)
+		if err == nil {
+			return conn, nil
+		}
+		l.log.Debug("dial", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-l.over:
+			return nil, err
+		case <-time.After(50 * time.Millisecond): // not to spin on a socket that refuses
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, machine sandbox.Machine, peer wire.Peer) (ssh.Conn, error) {
+	stream, err := machine.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Connect(ctx, stream, peer)
+}
+
+func (l *link) set(conn ssh.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		_ = conn.Close()
+		return
+	}
+	l.conn = conn
+	close(l.change)
+	l.change = make(chan struct{})
+}
+
+// next waits for a connection other than last. The error says why none comes.
+func (l *link) next(last ssh.Conn) (ssh.Conn, error) {
+	for {
+		l.mu.Lock()
+		conn, change, err := l.conn, l.change, l.err
+		l.mu.Unlock()
+		switch {
+		case err != nil:
+			return nil, err
+		case conn != nil && conn != last:
+			return conn, nil
+		}
+		<-change
+	}
+}
+
+// fail ends the link for good. The first cause stands.
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return
+	}
+	l.err = err
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+	close(l.over)
+	close(l.change)
+	l.change = make(chan struct{})
+}
+
+func (l *link) ended() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// farewell asks the guest to write its files back. A guest that does not
+// answer is killed all the same.
+func (l *link) farewell(ctx context.Context) {
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if conn == nil || l.ended() {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	_, _, err := conn.SendRequest(wire.RequestShutdown, true, nil)
+	l.log.Debug("farewell", "error", err)
+	l.fail(errors.New("the machine was ended"))
+}
+
+// join waits for what keep started. The machine must be gone.
+func (l *link) join() { l.wg.Wait() }
