@@ -32,7 +32,7 @@ var etcAllowed = []string{
 	"nsswitch.conf", "host.conf", "gai.conf", "protocols", "services", "networks", "rpc", "ethertypes", "mime.types",
 	"magic", "magic.mime", "login.defs",
 	// languages and tools
-	"gitconfig", "java-*", "python2*", "python3*", "perl", "php", "R", "maven", "groff", "gdb", "texmf", "emacs",
+	"gitconfig", "java-*", "python2*", "python3*", "perl", "php", "R", "maven", "groff", "gdb", "texmf",
 	"fonts", "xml", "sgml", "ImageMagick-*", "dotnet", "glvnd", "OpenCL", "papersize", "xdg/user-dirs.*",
 }
 
@@ -62,9 +62,11 @@ func CollectEtc(dir string) (*Etc, error) {
 	files := root.FS()
 	etc := new(Etc)
 	for _, pattern := range etcAllowed {
-		names, err := fs.Glob(files, pattern)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		names := []string{pattern}
+		if strings.ContainsRune(pattern, '*') { // else Glob would follow a link
+			if names, err = fs.Glob(files, pattern); err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+			}
 		}
 		for _, name := range names {
 			if err := etc.collect(root, name); err != nil {
@@ -179,23 +181,4 @@ func (e *Etc) write(a *archive, dir string) {
 			a.file(name, entry.mode, entry.content)
 		}
 	}
-}
-
-// names are all entries, sorted, for tests.
-func (e *Etc) names() []string {
-	names := make([]string, 0, len(e.entries))
-	for _, entry := range e.entries {
-		names = append(names, entry.name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (e *Etc) get(name string) string {
-	for _, entry := range e.entries {
-		if entry.name == name {
-			return string(entry.content) + strings.TrimSpace(entry.target)
-		}
-	}
-	return ""
 }
