@@ -56,7 +56,6 @@ func commandLine(c Config) string {
 		"console=ttyS0", "quiet",
 		"panic=-1", // restart at once, which ends QEMU
 		"reboot=t", // by triple fault: a microvm has no keyboard controller
-		"pci=off",  // there is none, which is an error to the kernel: not quiet
 		"random.trust_cpu=on",
 	}
 	if c.Accel == TCG {

@@ -21,7 +21,7 @@ func TestArgs(t *testing.T) {
 -global virtio-mmio.force-legacy=false
 -kernel /k
 -initrd /i
--append console=ttyS0 quiet panic=-1 reboot=t pci=off random.trust_cpu=on tsc_early_khz=2500000
+-append console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on tsc_early_khz=2500000
 -chardev socket,id=console,path=/run/m/console.sock,server=on,wait=off
 -serial chardev:console
 -chardev socket,id=qmp,path=/run/m/qmp.sock,server=on,wait=off
@@ -69,7 +69,7 @@ func TestValidateNamesTheRemedy(t *testing.T) {
 		{"time stamp counter", func(c *Config) { c.TSCKHz = 0 }},
 		{"at least 128 MiB", func(c *Config) { c.MemoryMiB = 1 }},
 		{"use 1 to 64", func(c *Config) { c.CPUs = 0 }},
-		{"can share 22", func(c *Config) { c.Shares = make([]Share, 23) }},
+		{"can share 21", func(c *Config) { c.Shares = make([]Share, 22) }},
 		{"never shared", func(c *Config) { c.Shares[0].Path = "/" }},
 		{"not absolute and clean", func(c *Config) { c.Shares[0].Path = "/usr/../" }},
 		{"not absolute and clean", func(c *Config) { c.Shares[0].Path = "usr" }},

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,10 +174,57 @@ func dial(t *testing.T, vm *qemu.VM) io.ReadWriteCloser {
 	return link
 }
 
+// tell gives c an initramfs with other settings.
+func tell(t *testing.T, c *qemu.Config, settings guestinit.Config) {
+	t.Helper()
+	base, err := filepath.Glob(filepath.Join(c.Dir, "initramfs-*"))
+	if err != nil || len(base) != 1 {
+		t.Fatalf("base initramfs: %v, %v", base, err)
+	}
+	c.Initrd = filepath.Join(c.Dir, "initrd-"+filepath.Base(t.Name()))
+	if err := machine.WriteInitrd(c.Initrd, base[0], settings, new(machine.Etc)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// locked gives c a lock, and returns a test of whether somebody holds it.
+func locked(t *testing.T, c *qemu.Config) (held func() bool) {
+	t.Helper()
+	open := func() *os.File {
+		f, err := os.OpenFile(filepath.Join(c.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	c.Lock = open()
+	if err := syscall.Flock(int(c.Lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		f := open()
+		defer func() { _ = f.Close() }()
+		return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	}
+}
+
+// TestMachine boots a machine with as many shares as it can have, which process 1
+// must mount all before the link answers.
 func TestMachine(t *testing.T) {
 	c := config(t)
+	var settings guestinit.Config
+	for i := range qemu.MaxShares {
+		tag := fmt.Sprintf("t%d", i)
+		c.Shares = append(c.Shares, qemu.Share{Tag: tag, Path: c.Dir, ReadOnly: true})
+		settings.Shares = append(settings.Shares, guestinit.Share{Tag: tag, Path: "/mnt/" + tag, ReadOnly: true})
+	}
+	tell(t, &c, settings)
+	held := locked(t, &c)
 	began := time.Now()
 	vm := start(t, c)
+	if err := c.Lock.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := vm.SignOfLife(limited(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +247,11 @@ func TestMachine(t *testing.T) {
 			echo(t, link, fmt.Appendf(nil, "connection %d", i))
 		}
 	})
+	t.Run("lock is held for life", func(t *testing.T) {
+		if !held() {
+			t.Error("QEMU does not hold the lock")
+		}
+	})
 	t.Run("kill leaves no process", func(t *testing.T) {
 		if err := vm.Kill(); err != nil {
 			t.Fatal(err)
@@ -206,8 +259,8 @@ func TestMachine(t *testing.T) {
 		if err := vm.Wait(); err != nil {
 			t.Errorf("Wait after Kill = %v, want nil", err)
 		}
-		if alive(c.Dir) {
-			t.Error("QEMU still listens")
+		if alive(c.Dir) || held() {
+			t.Error("QEMU still listens, or holds the lock")
 		}
 	})
 }
@@ -219,17 +272,20 @@ func TestDeathIsToldWithItsCause(t *testing.T) {
 		broken.Append = []string{"rdinit=/none", "root=/dev/none"}
 		wantCause(t, start(t, broken).Wait(), "kernel panic")
 	})
-	t.Run("process 1 fails", func(t *testing.T) {
-		settings := c
-		settings.Initrd = filepath.Join(t.TempDir(), "initrd")
-		base, err := filepath.Glob(filepath.Join(c.Dir, "initramfs-*"))
-		if err != nil || len(base) != 1 {
-			t.Fatalf("base initramfs: %v, %v", base, err)
-		}
-		bad := guestinit.Config{Shares: []guestinit.Share{{Tag: "absent", Path: "/usr"}}}
-		if err := machine.WriteInitrd(settings.Initrd, base[0], bad, new(machine.Etc)); err != nil {
+	t.Run("kill -9 of QEMU", func(t *testing.T) {
+		vm := start(t, c)
+		if err := vm.SignOfLife(limited(t)); err != nil {
 			t.Fatal(err)
 		}
+		vm.KillProcess()
+		wantCause(t, vm.Wait(), "QEMU was killed by signal 9")
+		if _, err := vm.Dial(limited(t)); err == nil || !strings.Contains(err.Error(), "signal 9") {
+			t.Errorf("Dial of a dead machine = %v, want its cause", err)
+		}
+	})
+	t.Run("process 1 fails", func(t *testing.T) {
+		settings := c
+		tell(t, &settings, guestinit.Config{Shares: []guestinit.Share{{Tag: "absent", Path: "/usr"}}})
 		wantCause(t, start(t, settings).Wait(), "snug: mount 9p at /usr")
 	})
 }
