@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/snugvm/snug/terminal"
 	"golang.org/x/sys/unix"
@@ -73,6 +74,9 @@ func NewTerminal(stdio Stdio, ward *terminal.Ward, sizes *terminal.Watcher, esca
 // Notice shows a line to the person: one that is progress replaces the one
 // before it, and is gone when the program starts.
 func (b *Bridge) Notice(progress bool, text string) {
+	if b.progress.out == nil {
+		return // what is not a terminal holds the program's bytes and no others
+	}
 	text = printable(text)
 	if progress {
 		b.progress.show(text)
@@ -84,6 +88,16 @@ func (b *Bridge) Notice(progress bool, text string) {
 
 // Ready says that the program runs.
 func (b *Bridge) Ready() { b.once.Do(func() { close(b.ready) }) }
+
+// Started reports whether the program was ready.
+func (b *Bridge) Started() bool {
+	select {
+	case <-b.ready:
+		return true
+	default:
+		return false
+	}
+}
 
 // Output shows output of the program. It returns when the terminal has it.
 // Calls must not overlap.
@@ -136,6 +150,8 @@ func (b *Bridge) Run(ctx context.Context, p Program) error {
 	}
 	ready := b.ready
 	left := make(chan error, 1)
+	seconds := time.NewTicker(time.Second) // for the eye only
+	defer seconds.Stop()
 	for {
 		select {
 		case <-p.Done():
@@ -151,6 +167,8 @@ func (b *Bridge) Run(ctx context.Context, p Program) error {
 			if err := b.start(p, left); err != nil {
 				return err
 			}
+		case <-seconds.C:
+			b.progress.tick()
 		case <-resized:
 			b.resize(p)
 		case <-continued:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 )
 
@@ -14,26 +15,48 @@ type progressLine struct {
 	out io.Writer
 
 	mu    sync.Mutex
-	shown bool
+	text  string // empty: nothing is shown
+	since time.Time
 }
 
+// show replaces the line.
 func (l *progressLine) show(text string) {
 	if l.out == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = true
-	_, _ = fmt.Fprintf(l.out, "\r\x1b[Ksnug: %s", text)
+	if l.since.IsZero() {
+		l.since = time.Now()
+	}
+	l.text = text
+	l.draw()
+}
+
+// tick renews the line, so that a person sees how long it takes.
+func (l *progressLine) tick() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text != "" {
+		l.draw()
+	}
+}
+
+func (l *progressLine) draw() {
+	elapsed := ""
+	if s := int(time.Since(l.since).Seconds()); s > 0 {
+		elapsed = fmt.Sprintf(" %d s", s)
+	}
+	_, _ = fmt.Fprintf(l.out, "\r\x1b[Ksnug: %s …%s", l.text, elapsed)
 }
 
 func (l *progressLine) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shown {
+	if l.text != "" {
 		_, _ = io.WriteString(l.out, "\r\x1b[K")
 	}
-	l.shown = false
+	l.text = ""
 }
 
 // printable makes one harmless line of a text that may come from a guest.

@@ -15,6 +15,9 @@ func (s *State) Equal(other *State) bool {
 	return s != nil && other != nil && s.termios == other.termios
 }
 
+// Termios returns a copy of the settings.
+func (s *State) Termios() unix.Termios { return s.termios }
+
 // String returns the state's flag words, for a test's message.
 func (s *State) String() string {
 	t := &s.termios

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,11 +37,5 @@ func serveLink(stdin io.Reader) error {
 		return err
 	}
 	defer func() { _ = link.Close() }()
-	return serve(config, link)
-}
-
-// serve serves one link for the machine's life.
-func serve(_ agent.Config, link io.ReadWriteCloser) error {
-	_, err := io.Copy(link, link)
-	return err
+	return agent.Serve(context.Background(), link, config)
 }

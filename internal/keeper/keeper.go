@@ -29,6 +29,9 @@ type Config struct {
 	// Starter is closed when whoever started the keeper has no more use for
 	// a machine without sessions.
 	Starter <-chan struct{}
+	// Cleanup removes what the machine left on the host, once it is gone.
+	// Viewers are cut off only then, and so know that nothing is left.
+	Cleanup func() error
 	// Log takes what a developer wants to know.
 	Log *slog.Logger
 }
@@ -41,6 +44,7 @@ type Keeper struct {
 
 	mu       sync.Mutex
 	sessions map[string]*session
+	viewers  map[net.Conn]bool
 	users    int // sessions, and the starter
 	notice   wire.Notice
 }
@@ -49,7 +53,7 @@ type Keeper struct {
 func New(cfg Config) *Keeper {
 	return &Keeper{
 		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
-		sessions: make(map[string]*session),
+		sessions: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
 }
 
@@ -60,8 +64,7 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	var viewers sync.WaitGroup
-	wg.Go(func() { k.accept(l, &viewers) })
+	wg.Go(func() { k.accept(l) })
 	wg.Go(func() {
 		select {
 		case <-k.cfg.Starter:
@@ -80,12 +83,12 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	case <-k.idle:
 	case <-ctx.Done():
 	}
-	_ = l.Close() // from here on a viewer is told that the machine is gone
+	_ = l.Close() // a viewer that comes now finds no machine
 	cancel()
 	<-booted
-	err := k.end(machine)
+	err := errors.Join(k.end(machine), k.cfg.Cleanup())
+	k.dismiss()
 	wg.Wait()
-	viewers.Wait()
 	return err
 }
 
@@ -117,8 +120,10 @@ func (k *Keeper) end(machine sandbox.Machine) error {
 	return nil
 }
 
-// accept serves viewers until l is closed.
-func (k *Keeper) accept(l net.Listener, viewers *sync.WaitGroup) {
+// accept serves viewers until l is closed and all of them have left.
+func (k *Keeper) accept(l net.Listener) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -127,11 +132,26 @@ func (k *Keeper) accept(l net.Listener, viewers *sync.WaitGroup) {
 			}
 			return
 		}
-		viewers.Go(func() {
+		k.mu.Lock()
+		k.viewers[conn] = true
+		k.mu.Unlock()
+		wg.Go(func() {
 			if err := wire.Server(conn, k.cfg.HostKey, k); err != nil {
 				k.cfg.Log.Info("viewer gone", "error", err)
 			}
+			k.mu.Lock()
+			delete(k.viewers, conn)
+			k.mu.Unlock()
 		})
+	}
+}
+
+// dismiss cuts the viewers off.
+func (k *Keeper) dismiss() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for conn := range k.viewers {
+		_ = conn.Close()
 	}
 }
 

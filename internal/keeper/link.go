@@ -45,14 +45,14 @@ func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 		if cause == nil {
 			cause = errors.New("the machine was ended")
 		}
-		l.fail(&wire.Failure{Status: 255, Message: cause.Error()})
+		l.fail(cause)
 	})
 	l.wg.Go(func() {
 		patience := bootPatience
 		for {
 			conn, err := l.dial(ctx, machine, peer, patience)
 			if err != nil {
-				l.fail(&wire.Failure{Status: 255, Message: "the link to the machine was lost: " + err.Error()})
+				l.fail(fmt.Errorf("the link to the machine was lost: %w", err))
 				return
 			}
 			l.set(conn)

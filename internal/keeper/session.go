@@ -65,9 +65,7 @@ func newSession(k *Keeper, id string, start wire.Start, n wire.Notice) *session 
 func (s *session) carry() {
 	for conn, err := s.keeper.link.next(nil); ; conn, err = s.keeper.link.next(conn) {
 		if err != nil {
-			failure := &wire.Failure{Status: 125, Message: err.Error()}
-			errors.As(err, &failure)
-			s.near.Fail(failure)
+			s.near.Fail(s.lost(err))
 			break
 		}
 		if s.near.Run(conn) == nil {
@@ -79,6 +77,17 @@ func (s *session) carry() {
 	}
 	<-s.near.Done()
 	s.end()
+}
+
+// lost is the end of a session whose machine is gone, or never came.
+func (s *session) lost(err error) *wire.Failure {
+	failure := wire.Failure{Status: 255, Message: err.Error()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		failure.Status = 125 // snug failed before the program started
+	}
+	return &failure
 }
 
 // end tells the viewers how the program ended. Without a viewer there is

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+
+	"github.com/snugvm/snug/internal/keeper"
+	"github.com/snugvm/snug/internal/state"
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// keeperCommand is what startKeeper starts; it is not for people.
+func (a *app) keeperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "keeper MACHINE",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE:   func(_ *cobra.Command, args []string) error { return a.keep(args[0]) },
+	}
+}
+
+// keep holds a machine from its start to its end.
+func (a *app) keep(name string) error {
+	m, err := a.dirs.Machine(name)
+	if err != nil {
+		return err
+	}
+	lock, err := state.Inherited(keeperLockFD, m.KeeperLock())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	listener, starter, err := inheritedFiles()
+	if err != nil {
+		return err
+	}
+	var spec machineSpec
+	if err := m.ReadConfig(&spec); err != nil {
+		return err
+	}
+	if err := m.WritePID(); err != nil {
+		return err
+	}
+	log, closeLog, err := a.trace(m.Name, spec.Debug)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	k := keeper.New(keeper.Config{
+		Boot: func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
+			b := &boot{dirs: a.dirs, machine: m, spec: &spec, progress: progress, log: log}
+			return b.run(ctx)
+		},
+		HostKey: spec.keeperKey(),
+		Starter: closed(starter),
+		Cleanup: func() error { return m.Remove(context.Background()) },
+		Log:     log,
+	})
+	return k.Serve(ctx, listener)
+}
+
+// inheritedFiles takes over the socket and the starter's pipe.
+func inheritedFiles() (net.Listener, *os.File, error) {
+	socket := os.NewFile(keeperListenerFD, "socket")
+	starter := os.NewFile(keeperStarterFD, "starter")
+	if socket == nil || starter == nil {
+		return nil, nil, errors.New("this command is snug's own: it is started by 'snug run'")
+	}
+	defer func() { _ = socket.Close() }()
+	unix.CloseOnExec(keeperStarterFD)
+	listener, err := net.FileListener(socket)
+	if err != nil {
+		return nil, nil, fmt.Errorf("take over the keeper's socket: %w", err)
+	}
+	return listener, starter, nil
+}
+
+// closed returns a channel that is closed when the other end of a pipe is.
+func closed(pipe *os.File) <-chan struct{} {
+	c := make(chan struct{})
+	go func() { // ends with whoever started the keeper
+		_, _ = io.Copy(io.Discard, pipe)
+		close(c)
+	}()
+	return c
+}
+
+// trace returns where a developer's words go: to a file if asked for.
+func (a *app) trace(name string, on bool) (log *slog.Logger, closeLog func(), err error) {
+	if !on {
+		return slog.New(slog.DiscardHandler), func() {}, nil
+	}
+	f, err := a.dirs.OpenTrace(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	handler := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
+	return slog.New(handler), func() { _ = f.Close() }, nil
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/snugvm/snug/bridge"
+	"github.com/snugvm/snug/internal/state"
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/terminal"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
+)
+
+// tidyPatience bounds how long a viewer without a terminal waits for the
+// machine to be gone after its program.
+const tidyPatience = 10 * time.Second
+
+// viewer is this process's view of one session. It implements wire.Handler
+// and, with its session, bridge.Program.
+type viewer struct {
+	bridge *bridge.Bridge
+	ward   *terminal.Ward    // nil without a guarded terminal
+	sizes  *terminal.Watcher // nil without a terminal
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	session *wire.Session
+	shown   [wire.Exited]uint64 // each element owned by its stream's goroutine
+}
+
+// newViewer prepares the terminal, if there is one, before anything else
+// happens: from here on no signal and no resize is lost.
+func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar) (*viewer, error) {
+	stdio := bridge.Stdio{In: a.in, Out: a.out, Err: a.err}
+	v := &viewer{}
+	if !pty || !onTerminal {
+		v.ctx, v.cancel = context.WithCancelCause(context.Background())
+		v.bridge = bridge.New(stdio)
+		return v, nil
+	}
+	v.sizes = terminal.Watch(a.in)
+	ward, err := terminal.NewWard(a.in, a.out)
+	if err != nil {
+		return nil, err
+	}
+	v.ward = ward
+	v.ctx, v.cancel = context.WithCancelCause(ward.Context())
+	v.bridge = bridge.NewTerminal(stdio, ward, v.sizes, escape)
+	return v, nil
+}
+
+// view runs a program in m and returns its exit status, or why there is none.
+func (v *viewer) view(m state.Machine, spec *machineSpec, start wire.Start, starter *os.File) (int, error) {
+	defer func() { _ = starter.Close() }()
+	conn, err := dialKeeper(m, spec)
+	if err != nil {
+		return statusFailed, err
+	}
+	defer func() { _ = conn.Close() }()
+	v.session = wire.NewSession(wire.NewID(), start, v)
+	go func() { // ends with the connection
+		if err := v.session.Run(conn); err != nil {
+			v.session.Fail(&wire.Failure{Status: statusLost, Message: keeperGone(m)})
+		}
+	}()
+	if v.ward == nil {
+		stop := v.forwardSignals()
+		defer stop()
+	}
+	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
+		return v.left(err)
+	}
+	exit, err := v.session.Result()
+	if v.ward == nil {
+		_ = starter.Close()
+		awaitTidy(conn)
+	}
+	return v.result(exit, err)
+}
+
+// result turns the session's end into an exit status.
+func (v *viewer) result(exit wire.Exit, err error) (int, error) {
+	var failure *wire.Failure
+	if errors.As(err, &failure) {
+		return int(failure.Status), failure
+	}
+	return int(exit.Status), err
+}
+
+// left is the end of a viewer that went before its program.
+func (v *viewer) left(err error) (int, error) {
+	var signalled *terminal.SignalError
+	switch {
+	case errors.Is(err, bridge.ErrDetached):
+		return 0, errDetachedWords
+	case errors.Is(err, bridge.ErrEnded):
+		v.session.Signal("HUP")
+		return statusLost, errors.New("the session was ended by the escape")
+	case errors.As(err, &signalled):
+		if sig, ok := signalled.Signal.(unix.Signal); ok {
+			return 128 + int(sig), err
+		}
+	}
+	return statusLost, err
+}
+
+// finish tells the guardian the status and the person the error.
+func (v *viewer) finish(status int, err error) error {
+	if v.ward != nil {
+		if werr := v.ward.Done(status); err == nil {
+			err = werr
+		}
+	}
+	return &statusError{status, err}
+}
+
+// forwardSignals passes on to the program what asks this process to end, as a
+// shell's own child would get it. A second one is taken by this process.
+func (v *viewer) forwardSignals() (stop func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		for sent := false; ; sent = true {
+			select {
+			case s := <-signals:
+				sig, ok := s.(unix.Signal)
+				if sent || !ok || !v.started() {
+					v.cancel(&terminal.SignalError{Signal: s})
+					return
+				}
+				v.session.Signal(unix.SignalName(sig)[len("SIG"):])
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(signals)
+		close(done)
+		wg.Wait()
+	}
+}
+
+// started reports whether there is a program to pass a signal on to.
+func (v *viewer) started() bool { return v.bridge.Started() }
+
+// Output shows output, and tells the keeper when it is shown.
+func (v *viewer) Output(stream wire.Stream, p []byte) {
+	var err error
+	if stream == wire.Stderr {
+		err = v.bridge.ErrOutput(p)
+	} else {
+		err = v.bridge.Output(p)
+	}
+	if err != nil {
+		v.cancel(fmt.Errorf("write the program's output: %w", err))
+		return
+	}
+	v.shown[stream] += uint64(len(p))
+	v.session.Ack(stream, v.shown[stream])
+}
+
+// EndOutput has nothing to do: the process's own end closes its files.
+func (v *viewer) EndOutput(wire.Stream) {}
+
+// InputSafe has nothing to do: a viewer's input is in its session.
+func (v *viewer) InputSafe(uint64) {}
+
+// Ready says that the program runs.
+func (v *viewer) Ready() { v.bridge.Ready() }
+
+// Notice shows a line.
+func (v *viewer) Notice(n wire.Notice) { v.bridge.Notice(n.Progress, n.Text) }
+
+// program is a session as the bridge sees it.
+type program struct{ *wire.Session }
+
+func (p program) Resize(size terminal.Size) { p.Session.Resize(wire.Size(size)) }
+
+// dialKeeper connects to the machine's keeper.
+func dialKeeper(m state.Machine, spec *machineSpec) (ssh.Conn, error) {
+	conn, err := net.Dial("unix", m.SSHSocket())
+	if err != nil {
+		return nil, fmt.Errorf("reach the keeper of %s: %w", m.Name, err)
+	}
+	key, err := ssh.NewPublicKey(spec.keeperKey().Public())
+	if err != nil {
+		return nil, fmt.Errorf("keeper's key: %w", err)
+	}
+	return wire.Client(conn, wire.Peer{HostKey: key})
+}
+
+// awaitTidy waits until the keeper has left nothing behind: then it hangs up.
+func awaitTidy(conn ssh.Conn) {
+	gone := make(chan struct{})
+	go func() { // ends with the connection, at the latest with the process
+		_ = conn.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(tidyPatience): // a keeper that is stuck is the next command's to reap
+	}
+}
+
+// keeperGone says that the keeper died, in its last words if it has any.
+func keeperGone(m state.Machine) string {
+	words := "the keeper of " + m.Name + " died"
+	if last := lastLine(m.KeeperLog()); last != "" {
+		words += ": " + last
+	}
+	return words + "; the next snug command ends its machine"
+}
