@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/snugvm/snug/internal/agent"
@@ -183,7 +184,11 @@ func (b *boot) launch(ctx context.Context, c qemu.Config) (*qemu.VM, error) {
 	}
 	defer func() { _ = lock.Close() }()
 	c.Lock = lock
-	return qemu.Start(ctx, c)
+	vm, err := qemu.Start(ctx, c)
+	if err != nil && strings.Contains(err.Error(), "guest memory") {
+		err = fmt.Errorf("%w: ask for less with --mem", err)
+	}
+	return vm, err
 }
 
 // chooseAccel returns the acceleration for what the user asked for, and why it

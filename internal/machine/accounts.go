@@ -16,6 +16,17 @@ import (
 // lastSystemID is the last id of Debian's system accounts; nobody is beyond.
 const lastSystemID = 999
 
+// toolPaths gives a login shell, whose profile sets a PATH of its own, the
+// toolchains that a program without one finds by the agent.
+const toolPaths = `for dir in /usr/local/go/bin /opt/*/bin; do
+	case :$PATH: in
+	*:$dir:*) ;;
+	*) [ -d "$dir" ] && PATH=$PATH:$dir ;;
+	esac
+done
+unset dir
+`
+
 // Generate adds the files of a machine's own: who is who in it, its name, and
 // nothing that opens a door. hostEtc is where the system's accounts are read
 // from, normally /etc.
@@ -40,6 +51,7 @@ func (e *Etc) Generate(hostEtc, hostname string, user agent.User) error {
 	e.file("resolv.conf", 0o644, "")
 	e.file("machine-id", 0o444, hex.EncodeToString(id)+"\n")
 	e.file("fstab", 0o644, "")
+	e.file("profile.d/snug.sh", 0o644, toolPaths)
 	e.symlink("mtab", "/proc/self/mounts")
 	return nil
 }
