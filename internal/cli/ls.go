@@ -126,10 +126,8 @@ func (a *app) stop(ctx context.Context, name string) error {
 	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("end the keeper of %s: %w", name, err)
 	}
-	unlock, err := state.Lock(ctx, m.KeeperLock())
-	if err != nil {
+	if err := state.Await(ctx, m.KeeperLock()); err != nil {
 		return fmt.Errorf("machine %s does not end: %w", name, err)
 	}
-	unlock()
 	return nil
 }

@@ -87,6 +87,31 @@ func Held(path string) (bool, error) {
 	return false, err
 }
 
+// Await waits until nobody holds the lock on path, for as long as ctx allows. A
+// missing file is a free lock. Unlike Lock it makes no file, and it sees the end
+// of a holder that has removed the file.
+func Await(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open lock: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	for {
+		err := lockError(path, flock(f, unix.LOCK_SH|unix.LOCK_NB))
+		if !errors.Is(err, ErrLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for lock %s, which another snug process holds: %w", path, ctx.Err())
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
 // Inherited returns the lock on path that this process was given by its parent
 // as descriptor fd, and sees to it that no child inherits it in turn. It fails,
 // and closes fd, if that is another file or the lock is somebody else's.

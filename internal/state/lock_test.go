@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,5 +82,36 @@ func wantHeld(t *testing.T, path string, want bool) {
 	t.Helper()
 	if got, err := Held(path); err != nil || got != want {
 		t.Errorf("held: %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestAwaitSeesTheEndOfAHolderThatRemovedTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if err := Await(t.Context(), path); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Await made the file: %v", err)
+	}
+	holder, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Await(expired, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("held: %v", err)
+	}
+	awaited := make(chan error)
+	go func() { awaited <- Await(t.Context(), path) }()
+	time.Sleep(20 * time.Millisecond) // likely to be waiting by now; right either way
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-awaited; err != nil {
+		t.Errorf("removed, then free: %v", err)
 	}
 }
