@@ -35,8 +35,6 @@ func Serve(ctx context.Context, link io.ReadWriteCloser, cfg Config) error {
 	l := wire.Listen(link, peer.Mark)
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
 	defer a.terminfo.remove()
 	defer a.killAll()
 	for {
@@ -44,11 +42,11 @@ func Serve(ctx context.Context, link io.ReadWriteCloser, cfg Config) error {
 		if err != nil {
 			return fmt.Errorf("accept a connection: %w", err)
 		}
-		wg.Go(func() {
-			// How a connection ends is nothing to report: the next
-			// reset mark begins another.
-			_ = wire.Server(conn, key, a)
-		})
+		// One after another: what a connection had received when it was
+		// torn reaches its programs before the next one hears how far they
+		// are, or never. The next reset mark ends this one, and how it ends
+		// is nothing to report.
+		_ = wire.Server(conn, key, a)
 	}
 }
 

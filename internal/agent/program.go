@@ -41,6 +41,7 @@ type program struct {
 	reap  atomic.Bool // set once the program was reaped
 
 	mu       sync.Mutex
+	space    *sync.Cond // input may go on, or its attachment is gone
 	attached map[*wire.Attachment]bool
 	size     wire.Size
 	files    *stdio
@@ -61,6 +62,7 @@ func newProgram(a *Agent, id string, s wire.Start) *program {
 		ended:    make(chan struct{}),
 		attached: make(map[*wire.Attachment]bool),
 	}
+	p.space = sync.NewCond(&p.mu)
 	if s.Pty != nil {
 		p.size = s.Pty.Size
 	} else {
@@ -87,34 +89,33 @@ func (p *program) run() {
 	p.reap.Store(true)
 	p.files.kick()
 	output.Wait()
-	p.in.Close()
+	p.closeInput()
 	p.files.close() // frees the input copier from a write that nobody reads
 	input.Wait()
 	p.announceExit(exit)
 }
 
-// launch opens the program's files and starts it. The size is set under the
-// lock that Resize takes, before the program runs: the program never sees
-// another, and no later one is lost.
+// launch opens the program's files and starts it. Looking for the program and
+// starting it can take as long as the disk likes, so nobody waits for that.
 func (p *program) launch() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	cmd, notice, err := p.agent.command(p.start)
 	if err != nil {
 		return err
 	}
-	p.notice = notice
-	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.User)
+	files, err := p.open()
 	if err != nil {
 		return &wire.Failure{Status: 125, Message: err.Error()}
 	}
 	proc, err := cmd.start(files)
 	files.closeChild()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err != nil {
+		p.files = nil
 		files.close()
 		return err
 	}
-	p.files, p.proc, p.running = files, proc, true
+	p.proc, p.running, p.notice = proc, true, notice
 	for _, sig := range p.signals {
 		_ = unix.Kill(-proc.Pid, sig)
 	}
@@ -122,6 +123,17 @@ func (p *program) launch() error {
 		p.greet(a)
 	}
 	return nil
+}
+
+// open opens the program's files. The size is set under the lock that Resize
+// takes, before the program runs: no earlier size is shown to the program,
+// and no later one is lost.
+func (p *program) open() (*stdio, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.User)
+	p.files = files
+	return files, err
 }
 
 // wait reaps the program. Between the program's death and its reaping nobody
@@ -205,16 +217,25 @@ func (p *program) inputSafe(offset uint64) {
 	if p.in.Release(offset) != nil {
 		return
 	}
+	p.space.Broadcast()
 	for a := range p.attached {
 		a.InputSafe(offset)
 	}
+}
+
+// closeInput turns away input that comes too late.
+func (p *program) closeInput() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.in.Close()
+	p.space.Broadcast()
 }
 
 // fail ends a program that never ran.
 func (p *program) fail(err error) {
 	failure := &wire.Failure{Status: 125, Message: err.Error()}
 	errors.As(err, &failure)
-	p.in.Close()
+	p.closeInput()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failure = failure
@@ -256,6 +277,9 @@ func (p *program) greet(a *wire.Attachment) {
 	}
 	offset, _ := p.in.Offset()
 	a.Ready(offset)
+	// An earlier connection may have taken the last word on this with it, and
+	// a sender that has used up its credit says nothing before it hears one.
+	a.InputSafe(p.in.Base())
 }
 
 // Detach lets the program run ahead of its keeper.
@@ -263,6 +287,7 @@ func (p *program) Detach(a *wire.Attachment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.attached, a)
+	p.space.Broadcast()
 	if len(p.attached) == 0 {
 		p.limit(backlog)
 	}
@@ -288,6 +313,9 @@ func (p *program) Output(s wire.Stream) *wire.Buffer {
 
 // Safe drops output, or the whole program, that the keeper has.
 func (p *program) Safe(_ *wire.Attachment, s wire.Stream, offset uint64) {
+	p.mu.Lock()
+	p.notice = "" // its keeper has more than that by now
+	p.mu.Unlock()
 	if s == wire.Exited {
 		p.agent.forget(p.id)
 		return
@@ -297,8 +325,23 @@ func (p *program) Safe(_ *wire.Attachment, s wire.Stream, offset uint64) {
 	}
 }
 
-// Input takes input for the program.
-func (p *program) Input(_ *wire.Attachment, b []byte) error { return p.in.Append(b) }
+// Input takes input for the program. It waits only for a sender that exceeds
+// its credit, and not beyond that sender's connection.
+func (p *program) Input(a *wire.Attachment, b []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.attached[a] {
+		n, err := p.in.TryAppend(b)
+		if err != nil {
+			return err
+		}
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+		p.space.Wait()
+	}
+	return wire.ErrClosed
+}
 
 // EndInput ends the program's input.
 func (p *program) EndInput(*wire.Attachment) { p.in.End() }

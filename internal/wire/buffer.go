@@ -55,14 +55,33 @@ func (b *Buffer) Append(p []byte) error {
 		if b.closed || b.eof {
 			return ErrClosed
 		}
-		n := min(uint64(len(p)), b.limit-(b.end-b.base))
-		b.grow(b.end - b.base + n)
-		copyIn(b.ring, b.end, p[:n])
-		b.end += n
-		p = p[n:]
-		b.change.Broadcast()
+		p = p[b.append(p):]
 	}
 	return nil
+}
+
+// TryAppend adds as much of p as there is space for and returns how much.
+func (b *Buffer) TryAppend(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.eof {
+		return 0, ErrClosed
+	}
+	return b.append(p), nil
+}
+
+// append adds what there is space for; the caller holds mu.
+func (b *Buffer) append(p []byte) int {
+	held := b.end - b.base
+	if held >= b.limit {
+		return 0
+	}
+	n := min(uint64(len(p)), b.limit-held)
+	b.grow(held + n)
+	copyIn(b.ring, b.end, p[:n])
+	b.end += n
+	b.change.Broadcast()
+	return int(n)
 }
 
 // WaitSpace returns when Append would take at least one byte.

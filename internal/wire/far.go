@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -10,72 +8,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 )
-
-// Host is the far side of sessions: an agent with its programs, or a keeper
-// with the sessions that it holds. Its methods must not block.
-type Host interface {
-	// Find returns the program that was started under id, or nil.
-	Find(id string) Program
-	// Start starts a program under id and returns it before it runs; what
-	// becomes of it is told to its attachments. A second Start of an id
-	// returns the same program and starts nothing.
-	Start(id string, s Start) Program
-	// Request answers a global request.
-	Request(name string, payload []byte) (ok bool, reply []byte)
-}
-
-// Program is the subset of a started program that an attachment needs.
-type Program interface {
-	// Attach makes a part of what the program's news go to, and begins with
-	// the news so far: Ready or Fail, and Exit.
-	Attach(a *Attachment)
-	Detach(a *Attachment)
-	// Output returns the stream's bytes, or nil if there is no such stream.
-	Output(s Stream) *Buffer
-	// Safe says that the attachment's reader has output before offset.
-	Safe(a *Attachment, s Stream, offset uint64)
-	// Input takes input. It may block only to hold back a sender that does
-	// not keep within its Credit.
-	Input(a *Attachment, p []byte) error
-	EndInput(a *Attachment)
-	// Resize and Signal must not block.
-	Resize(a *Attachment, size Size)
-	Signal(name string)
-}
-
-// NewID returns a fresh name for a session: 128 random bits.
-func NewID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // crypto/rand.Read never fails
-	return hex.EncodeToString(b)
-}
-
-func serveGlobal(reqs <-chan *ssh.Request, host Host) {
-	for req := range reqs {
-		ok, reply := host.Request(req.Type, req.Payload)
-		if req.WantReply {
-			_ = req.Reply(ok, reply)
-		}
-	}
-}
-
-// serveChannels serves the sessions of one connection and returns when all of
-// them have ended with it.
-func serveChannels(chans <-chan ssh.NewChannel, host Host) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for nc := range chans {
-		if nc.ChannelType() != "session" {
-			_ = nc.Reject(ssh.UnknownChannelType, "only sessions are served here")
-			continue
-		}
-		ch, reqs, err := nc.Accept()
-		if err != nil {
-			continue
-		}
-		wg.Go(func() { serveSession(ch, reqs, host) })
-	}
-}
 
 // Attachment is the far side's end of one session on one connection: where a
 // program's news and output go. Its methods never block.
@@ -91,6 +23,7 @@ type Attachment struct {
 	snug     bool // the near side speaks the extension
 	from     sessionPayload
 	start    Start
+	envBytes int
 	terminfo []byte
 	program  Program
 
@@ -98,6 +31,7 @@ type Attachment struct {
 	readers [streams]*BufferReader
 	exit    *Exit
 	failure *Failure
+	over    bool // the program has ended, or never ran
 	pumping int
 	ending  bool
 	input   uint64  // offset of the next byte of input
@@ -160,13 +94,21 @@ func (a *Attachment) InputSafe(offset uint64) {
 // Exit says how the program ended. It reaches the near side after all output.
 func (a *Attachment) Exit(e Exit) {
 	a.mu.Lock()
-	a.exit = &e
+	a.exit, a.over = &e, true
 	a.mu.Unlock()
 	a.maybeFinish()
 }
 
 // Fail says that there is no program, or no longer.
 func (a *Attachment) Fail(f *Failure) {
+	a.mu.Lock()
+	a.over = true
+	a.mu.Unlock()
+	a.refuse(f)
+}
+
+// refuse ends the attachment, whatever becomes of its program.
+func (a *Attachment) refuse(f *Failure) {
 	a.mu.Lock()
 	a.failure = f
 	a.mu.Unlock()
@@ -182,13 +124,7 @@ func (a *Attachment) handle(req *ssh.Request) error {
 		}
 		return a.handleSetup(req)
 	case requestWindowChange:
-		size, err := parseWindow(req.Payload)
-		if err != nil || a.program == nil {
-			return errMalformed
-		}
-		if !size.Empty() {
-			a.program.Resize(a, size)
-		}
+		return a.handleResize(req.Payload)
 	case requestSignal:
 		var p signalPayload
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil || len(p.Name) > maxName || a.program == nil {
@@ -204,9 +140,26 @@ func (a *Attachment) handle(req *ssh.Request) error {
 		if err != nil || stream != Stdin || a.program == nil {
 			return errMalformed
 		}
-		a.inputEndsAt(offset)
+		return a.inputEndsAt(offset)
 	default:
 		return fmt.Errorf("unknown request %q", req.Type)
+	}
+	return nil
+}
+
+func (a *Attachment) handleResize(payload []byte) error {
+	size, err := parseWindow(payload)
+	switch {
+	case err != nil:
+		return err
+	case size.Empty():
+		return nil
+	case a.program != nil:
+		a.program.Resize(a, size)
+	case a.start.Pty != nil: // the last size wins, before the start as well
+		a.start.Pty.Size = size
+	default:
+		return errMalformed
 	}
 	return nil
 }
@@ -220,7 +173,8 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
 			return err
 		}
-		if len(a.start.Env) >= maxEnv {
+		a.envBytes += len(p.Name) + len(p.Value)
+		if len(a.start.Env) >= maxEnv || a.envBytes > maxEnvBytes {
 			return errors.New("too many variables")
 		}
 		a.start.Env = append(a.start.Env, Env(p))
@@ -301,9 +255,18 @@ func (a *Attachment) handleAck(payload []byte) error {
 		if err := r.Ack(offset); err != nil {
 			return err
 		}
+	} else if !a.hasEnded() {
+		// Whoever forgets a program that runs could start it again.
+		return errMalformed
 	}
 	a.program.Safe(a, stream, offset)
 	return nil
+}
+
+func (a *Attachment) hasEnded() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.over
 }
 
 // attach joins the program: its output from where the near side has it, its
@@ -328,7 +291,7 @@ func (a *Attachment) pump(s Stream, to io.Writer, from uint64) {
 	}
 	r, err := out.Reader(from, credit)
 	if err != nil {
-		a.Fail(&Failure{Status: 255, Message: "output cannot be continued: " + err.Error()})
+		a.refuse(&Failure{Status: 255, Message: "output cannot be continued: " + err.Error()})
 		return
 	}
 	a.mu.Lock()
@@ -404,11 +367,16 @@ func (a *Attachment) countInput(n uint64) {
 	a.checkInputEnd()
 }
 
-func (a *Attachment) inputEndsAt(offset uint64) {
+func (a *Attachment) inputEndsAt(offset uint64) error {
 	a.mu.Lock()
+	if offset < a.input {
+		a.mu.Unlock()
+		return errMalformed
+	}
 	a.inputTo = &offset
 	a.mu.Unlock()
 	a.checkInputEnd()
+	return nil
 }
 
 func (a *Attachment) checkInputEnd() {

@@ -40,6 +40,8 @@ const RequestShutdown = "shutdown@snug"
 const (
 	maxStart    = 192 << 10 // bytes of one program's arguments
 	maxEnv      = 1000      // variables of one program
+	maxEnvVar   = 128 << 10 // bytes of one variable, as in Linux
+	maxEnvBytes = 1 << 20   // bytes of all of them
 	maxTerminfo = 64 << 10  // bytes of one terminfo entry
 	maxText     = 4 << 10   // bytes of a message for a person
 	maxName     = 256       // bytes of a terminal's or a signal's name
@@ -212,9 +214,13 @@ func marshalStart(dir string, args []string) ([]byte, error) {
 		b = appendString(b, a)
 	}
 	if len(b) > maxStart {
-		return nil, &Failure{Status: 126, Message: fmt.Sprintf("argument list too long: %d bytes, at most %d", len(b), maxStart)}
+		return nil, tooLong(len(b))
 	}
 	return b, nil
+}
+
+func tooLong(n int) *Failure {
+	return &Failure{Status: 126, Message: fmt.Sprintf("argument list too long: %d bytes, at most %d", n, maxStart)}
 }
 
 func parseStart(b []byte) (dir string, args []string, err error) {

@@ -79,8 +79,15 @@ func (o *outbox) resize(size Size) { o.post(func() { o.size = &size }) }
 // finish sends one last thing after all that was posted before it.
 func (o *outbox) finish(f func(sender)) { o.post(func() { o.last = f }) }
 
-// close ends run without sending what is left.
-func (o *outbox) close() { o.post(func() { o.closed = true }) }
+// close ends run without sending what is left, and returns the signals among
+// it: all else is said again on the next connection.
+func (o *outbox) close() (signals []string) {
+	o.post(func() {
+		o.closed = true
+		signals, o.signals = o.signals, nil
+	})
+	return signals
+}
 
 // run sends until the outbox is finished or closed, or the channel fails.
 func (o *outbox) run(ch sender) {

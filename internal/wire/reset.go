@@ -304,8 +304,11 @@ type feed struct {
 	end  bool
 }
 
-// feedLimit bounds what waits for a connection that is busy.
-const feedLimit = 256 << 10
+// feedLimit bounds what waits for a connection that is busy. It is above what
+// the sessions of a machine may have under way together: a reader that waits
+// here, while the connection waits to write and the host to be read, would
+// never see anything again.
+const feedLimit = 16 << 20
 
 func newFeed() *feed {
 	f := &feed{closed: make(chan struct{})}
@@ -335,6 +338,9 @@ func (f *feed) read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, _ := f.buf.Read(p)
+	if f.buf.Len() == 0 && f.buf.Cap() > keepRing {
+		f.buf = bytes.Buffer{}
+	}
 	f.cond.Broadcast()
 	return n, nil
 }

@@ -54,6 +54,9 @@ func NewInProcess(home string) (*InProcess, error) {
 // Agent returns what the host knows of the machine's agent.
 func (m *InProcess) Agent() agent.Config { return m.agent }
 
+// KeepUnread is Port.KeepUnread of the machine's link.
+func (m *InProcess) KeepUnread(keep bool) { m.port.KeepUnread(keep) }
+
 // Dial opens the link.
 func (m *InProcess) Dial(context.Context) (io.ReadWriteCloser, error) { return m.port.Dial() }
 

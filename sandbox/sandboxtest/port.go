@@ -14,6 +14,7 @@ type Port struct {
 	mu     sync.Mutex
 	change *sync.Cond
 	conn   net.Conn // the guest's end of the current connection
+	keep   bool
 	closed bool
 }
 
@@ -22,6 +23,15 @@ func NewPort() *Port {
 	p := &Port{}
 	p.change = sync.NewCond(&p.mu)
 	return p
+}
+
+// KeepUnread says what becomes of bytes that the guest is writing when a host
+// leaves: they go to the next host, or they are lost. QEMU does either, by
+// how far they had come.
+func (p *Port) KeepUnread(keep bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keep = keep
 }
 
 // Dial connects a host and cuts the one before it off.
@@ -58,17 +68,20 @@ func (g guestEnd) Read(b []byte) (int, error) {
 	}
 }
 
-// Write sends b to the host that is there. What a host did not take before it
-// left is lost with it, as in QEMU.
+// Write sends b to the host that is there, and says that all of it was sent
+// also when the host left before it had taken it.
 func (g guestEnd) Write(b []byte) (int, error) {
-	conn, err := g.p.wait()
-	if err != nil {
-		return 0, err
+	for sent := 0; ; {
+		conn, err := g.p.wait()
+		if err != nil {
+			return sent, err
+		}
+		n, err := conn.Write(b[sent:])
+		if err == nil || !g.p.drop(conn) {
+			return len(b), nil
+		}
+		sent += n
 	}
-	if _, err := conn.Write(b); err != nil {
-		g.p.drop(conn)
-	}
-	return len(b), nil
 }
 
 func (g guestEnd) Close() error {
@@ -95,10 +108,13 @@ func (p *Port) wait() (net.Conn, error) {
 	return p.conn, nil
 }
 
-func (p *Port) drop(conn net.Conn) {
+// drop forgets a connection that is over, and reports whether what was not
+// taken from it is kept.
+func (p *Port) drop(conn net.Conn) (keep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn == conn {
 		p.conn = nil
 	}
+	return p.keep
 }
