@@ -1,0 +1,420 @@
+//go:build linux
+
+package keeper_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/snugvm/snug/internal/keeper"
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
+	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/ssh"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// rig is a keeper over a machine without a sandbox.
+type rig struct {
+	t       *testing.T
+	socket  string
+	key     ed25519.PrivateKey
+	starter chan struct{}
+	served  chan error
+	cleaned atomic.Bool
+	machine *flaky
+	boot    chan error // what Boot waits for, and fails with
+}
+
+// flaky is a machine whose link a test can cut, and which a test can kill.
+type flaky struct {
+	*sandboxtest.InProcess
+	cause chan error
+
+	mu  sync.Mutex
+	cut int // 0: never
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	inner, err := sandboxtest.NewInProcess(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{
+		t: t, socket: filepath.Join(t.TempDir(), "s"),
+		key:     ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)),
+		starter: make(chan struct{}), served: make(chan error, 1),
+		machine: &flaky{InProcess: inner, cause: make(chan error, 1)}, boot: make(chan error, 1),
+	}
+	l, err := net.Listen("unix", r.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := keeper.New(keeper.Config{
+		Boot: r.bootMachine, HostKey: r.key, Starter: r.starter,
+		Cleanup: func() error { r.cleaned.Store(true); return nil },
+		Log:     slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() {
+		cancel()
+		if err := <-r.served; err != nil {
+			t.Error(err)
+		}
+		_ = inner.Kill()
+	})
+	go func() {
+		err := k.Serve(ctx, l)
+		r.served <- err
+		r.served <- err // for a test and for the cleanup
+	}()
+	return r
+}
+
+func (r *rig) bootMachine(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
+	progress(wire.Notice{Progress: true, Text: "booting"})
+	select {
+	case err := <-r.boot:
+		if err != nil {
+			return nil, wire.Peer{}, err
+		}
+	case <-ctx.Done():
+		return nil, wire.Peer{}, context.Cause(ctx)
+	}
+	peer, err := r.machine.Agent().Peer()
+	return r.machine, peer, err
+}
+
+// Wait ends when the machine is killed, or dies of a cause of the test's.
+func (f *flaky) Wait() error {
+	gone := make(chan error, 1)
+	go func() { gone <- f.InProcess.Wait() }()
+	select {
+	case err := <-f.cause:
+		_ = f.InProcess.Kill()
+		<-gone
+		return err
+	case err := <-gone:
+		return err
+	}
+}
+
+// viewer is a snug client of the keeper.
+type viewer struct {
+	conn    ssh.Conn
+	session *wire.Session
+	stalled chan struct{} // Output waits while it is open; nil: never
+
+	mu      sync.Mutex
+	out     [3]bytes.Buffer
+	notices []string
+	ready   chan struct{}
+	ran     chan error
+}
+
+func (r *rig) view(start wire.Start) *viewer {
+	r.t.Helper()
+	v := &viewer{ready: make(chan struct{}), ran: make(chan error, 1)}
+	v.dial(r)
+	v.session = wire.NewSession(wire.NewID(), start, v)
+	v.run(r)
+	return v
+}
+
+func (v *viewer) dial(r *rig) {
+	r.t.Helper()
+	c, err := net.Dial("unix", r.socket)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(r.key.Public())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if v.conn, err = wire.Client(c, wire.Peer{HostKey: key}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = v.conn.Close() })
+}
+
+func (v *viewer) run(r *rig) {
+	go func() { v.ran <- v.session.Run(v.conn) }()
+	r.t.Cleanup(func() {
+		_ = v.conn.Close()
+		<-v.ran
+	})
+}
+
+func (v *viewer) Output(s wire.Stream, p []byte) {
+	if v.stalled != nil {
+		<-v.stalled
+	}
+	v.mu.Lock()
+	v.out[s].Write(p)
+	n := v.out[s].Len()
+	v.mu.Unlock()
+	v.session.Ack(s, uint64(n))
+}
+func (v *viewer) EndOutput(wire.Stream) {}
+func (v *viewer) InputSafe(uint64)      {}
+func (v *viewer) Ready()                { close(v.ready) }
+func (v *viewer) Notice(n wire.Notice) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.notices = append(v.notices, n.Text)
+}
+
+func (v *viewer) text(s wire.Stream) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.out[s].String()
+}
+
+// end waits for the session's end.
+func (v *viewer) end(t *testing.T) (wire.Exit, error) {
+	t.Helper()
+	select {
+	case <-v.session.Done():
+	case <-time.After(patience):
+		t.Fatalf("the session does not end; stdout %q", v.text(wire.Stdout))
+	}
+	return v.session.Result()
+}
+
+func (v *viewer) awaitText(t *testing.T, want string) {
+	t.Helper()
+	await(t, want, func() bool { return strings.Contains(v.text(wire.Stdout), want) })
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+func sh(script string) wire.Start { return wire.Start{Args: []string{"sh", "-c", script}} }
+
+func onPty(script string) wire.Start {
+	s := sh(script)
+	s.Pty = &wire.Pty{Term: "xterm", Size: wire.Size{Rows: 24, Cols: 80}}
+	return s
+}
+
+func (r *rig) served1(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-r.served:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the keeper does not end")
+	}
+	if !r.cleaned.Load() {
+		t.Error("the keeper left its folder behind")
+	}
+}
+
+func TestProgramStartsAtTheSizeThatTheTerminalHasThen(t *testing.T) {
+	r := newRig(t)
+	v := r.view(onPty("stty size"))
+	await(t, "progress", func() bool { v.mu.Lock(); defer v.mu.Unlock(); return len(v.notices) > 0 })
+	v.session.Resize(wire.Size{Rows: 30, Cols: 100})
+	v.session.Resize(wire.Size{Rows: 41, Cols: 137})
+	// The viewer's requests are in order: once a later session is known to
+	// the keeper, so is the size.
+	other := r.view(sh("true"))
+	r.boot <- nil
+	if _, err := other.end(t); err != nil {
+		t.Fatal(err)
+	}
+	if exit, err := v.end(t); err != nil || exit.Status != 0 {
+		t.Fatalf("exit %+v, %v", exit, err)
+	}
+	if got := v.text(wire.Stdout); got != "41 137\r\n" {
+		t.Errorf("first size %q", got)
+	}
+}
+
+func TestPipesAreExactBothWays(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := r.view(sh("cat; echo err >&2; exit 42"))
+	data := make([]byte, 3<<20)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
+	if _, err := v.session.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	_ = v.session.CloseWrite()
+	exit, err := v.end(t)
+	if err != nil || exit.Status != 42 {
+		t.Fatalf("exit %+v, %v", exit, err)
+	}
+	if v.text(wire.Stdout) != string(data) || v.text(wire.Stderr) != "err\n" {
+		t.Errorf("%d bytes of %d came back, stderr %q", len(v.text(wire.Stdout)), len(data), v.text(wire.Stderr))
+	}
+}
+
+func TestCutLinksLoseAndDoubleNothing(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	r.machine.cutEvery(200 << 10)
+	v := r.view(sh("cat"))
+	data := make([]byte, 2<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(data)
+	if _, err := v.session.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	_ = v.session.CloseWrite()
+	if exit, err := v.end(t); err != nil || exit.Status != 0 {
+		t.Fatalf("exit %+v, %v", exit, err)
+	}
+	if v.text(wire.Stdout) != string(data) {
+		t.Errorf("%d bytes of %d came back, or others", len(v.text(wire.Stdout)), len(data))
+	}
+}
+
+func TestMachineEndsWithItsLastSession(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := r.view(sh("exit 3"))
+	if exit, _ := v.end(t); exit.Status != 3 {
+		t.Errorf("exit %+v", exit)
+	}
+	close(r.starter)
+	r.served1(t)
+}
+
+func TestMachineEndsWithAStarterThatNeverStartedAnything(t *testing.T) {
+	r := newRig(t)
+	close(r.starter)
+	r.served1(t)
+}
+
+func TestSessionOnATerminalOutlivesItsViewer(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	folder := t.TempDir()
+	start := onPty("echo up; while [ ! -e stop ]; do echo line; sleep 0.01; done; touch done")
+	start.Dir = folder
+	v := r.view(start)
+	v.awaitText(t, "up")
+	close(r.starter)
+	_ = v.conn.Close()
+	other := start
+	other.Args = []string{"sh", "-c", "touch stop"}
+	if _, err := r.view(other).end(t); err != nil {
+		t.Fatal(err)
+	}
+	r.served1(t)
+	if m, _ := filepath.Glob(filepath.Join(folder, "done")); m == nil {
+		t.Error("the program did not go on without its viewer")
+	}
+}
+
+func TestSessionOnPipesEndsWithItsViewer(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := r.view(sh("echo up; exec sleep 1000"))
+	v.awaitText(t, "up")
+	close(r.starter)
+	_ = v.conn.Close()
+	r.served1(t)
+}
+
+func TestStalledViewerHasAtMostItsCredit(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := &viewer{ready: make(chan struct{}), ran: make(chan error, 1), stalled: make(chan struct{})}
+	v.dial(r)
+	v.session = wire.NewSession(wire.NewID(), onPty("stty raw; yes"), v)
+	v.run(r)
+	<-v.ready
+	// Input stays live while output is blocked: ^C would reach the program,
+	// a second session runs.
+	if exit, err := r.view(sh("exit 7")).end(t); err != nil || exit.Status != 7 {
+		t.Errorf("beside a stalled viewer: exit %+v, %v", exit, err)
+	}
+	v.session.Signal("TERM")
+	close(v.stalled)
+	exit, err := v.end(t)
+	if err != nil || exit.Signal != "TERM" {
+		t.Fatalf("exit %+v, %v", exit, err)
+	}
+	// What was on its way: the viewer's credit, the keeper's and the agent's
+	// buffers, and what the kernel's terminal held.
+	if n := len(v.text(wire.Stdout)); n > 1<<20 {
+		t.Errorf("%d bytes came after the program's end was asked for", n)
+	}
+}
+
+func TestFailureBeforeTheStartIs125(t *testing.T) {
+	r := newRig(t)
+	v := r.view(sh("true"))
+	r.boot <- errors.New("no QEMU: install it")
+	_, err := v.end(t)
+	var failure *wire.Failure
+	if !errors.As(err, &failure) || failure.Status != 125 || failure.Message != "no QEMU: install it" {
+		t.Errorf("%#v", err)
+	}
+}
+
+func TestLostMachineIs255WithItsCause(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := r.view(onPty("echo up; sleep 1000"))
+	v.awaitText(t, "up")
+	r.machine.cause <- errors.New("kernel panic - not syncing")
+	_, err := v.end(t)
+	var failure *wire.Failure
+	if !errors.As(err, &failure) || failure.Status != 255 || !strings.Contains(failure.Message, "kernel panic") {
+		t.Errorf("%#v", err)
+	}
+}
+
+func TestForeignChannelsAreRefused(t *testing.T) {
+	r := newRig(t)
+	v := &viewer{}
+	v.dial(r)
+	if _, _, err := v.conn.OpenChannel("direct-tcpip", nil); err == nil {
+		t.Error("a channel that nobody serves was opened")
+	}
+}
+
+// cutEvery tears each link once it has carried so many bytes either way.
+func (f *flaky) cutEvery(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = n
+}
+
+// Dial opens the link, which the last one gives way to.
+func (f *flaky) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
+	link, err := f.InProcess.Dial(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil || f.cut == 0 {
+		return link, err
+	}
+	return sandboxtest.NewCut(link, f.cut, f.cut), nil
+}
