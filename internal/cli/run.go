@@ -74,7 +74,6 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
 	f.BoolVarP(&o.noTTY, "no-tty", "T", false, "run on pipes even with a terminal")
 	f.Var(&o.escape, "escape", "the `character` that begins ~. ~d ~? at the start of a line, or none")
 	f.BoolVar(&o.debug, "debug", false, "write a trace to a file in the state folder")
-	cmd.MarkFlagsMutuallyExclusive("tty", "no-tty")
 	_ = cmd.RegisterFlagCompletionFunc("accel", cobra.FixedCompletions([]string{"auto", "kvm", "hvf", "tcg"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -128,6 +127,8 @@ func (a *app) spec(o runOptions) (*machineSpec, error) {
 		return nil, err
 	}
 	switch {
+	case o.tty && o.noTTY:
+		return nil, errors.New("-t and -T contradict each other: use one of them, or none")
 	case o.cpus < 1:
 		return nil, fmt.Errorf("--cpus %d: use 1 or more", o.cpus)
 	case !slices.Contains([]string{"auto", string(qemu.KVM), string(qemu.HVF), string(qemu.TCG)}, o.accel):

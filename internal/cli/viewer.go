@@ -22,6 +22,9 @@ import (
 // machine to be gone after its program.
 const tidyPatience = 10 * time.Second
 
+// hangUpPatience is how long a program may take to end after a hang-up.
+const hangUpPatience = 2 * time.Second
+
 // viewer is this process's view of one session. It implements wire.Handler
 // and, with its session, bridge.Program.
 type viewer struct {
@@ -101,7 +104,7 @@ func (v *viewer) left(err error) (int, error) {
 	case errors.Is(err, bridge.ErrDetached):
 		return 0, errDetachedWords
 	case errors.Is(err, bridge.ErrEnded):
-		v.session.Signal("HUP")
+		v.endSession()
 		return statusLost, errors.New("the session was ended by the escape")
 	case errors.As(err, &signalled):
 		if sig, ok := signalled.Signal.(unix.Signal); ok {
@@ -109,6 +112,20 @@ func (v *viewer) left(err error) (int, error) {
 		}
 	}
 	return statusLost, err
+}
+
+// endSession hangs up on the program, and kills one that does not mind. It
+// returns when the session has ended: a signal is on its way only for as long
+// as this process is there.
+func (v *viewer) endSession() {
+	for _, signal := range []string{"HUP", "KILL"} {
+		v.session.Signal(signal)
+		select {
+		case <-v.session.Done():
+			return
+		case <-time.After(hangUpPatience):
+		}
+	}
 }
 
 // finish tells the guardian the status and the person the error.
