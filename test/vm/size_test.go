@@ -1,0 +1,112 @@
+//go:build linux
+
+package vm
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
+)
+
+func TestTheFirstThingThatAProgramSeesIsTheTerminalsSize(t *testing.T) {
+	r := newRig(t)
+	tm := r.tmux("$RUN -- stty size; echo status $?; read end")
+	tm.WaitFor("size as the first line of output", func(screen string) bool {
+		at := strings.Index(screen, "status 0")
+		return at >= 0 && strings.HasSuffix(screen[:at], "41 137\n")
+	})
+	tm.Send("Enter")
+	tm.WaitFlag("pane_dead", true)
+
+	for range max(1, *trials/10) {
+		c := r.console(r.run("--", probe, "size"))
+		c.Expect("size 41 137 1370 820\r\n")
+		if status := c.Wait(); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+	}
+}
+
+func TestTheLastOfManyResizesWins(t *testing.T) {
+	r := newRig(t)
+	c := r.console(r.run("--escape", "none", "--", probe, "watch"))
+	c.Expect(sizeLine(size))
+	for trial := range *trials {
+		const storm = 200
+		last := terminal.Size{}
+		for i := range storm {
+			last = terminal.Size{
+				Rows: uint16(20 + (trial+i)%50), Cols: uint16(60 + (3*trial+i)%150),
+				XPixel: uint16(1000 + i), YPixel: uint16(500 + trial%1000),
+			}
+			must(t, terminal.SetSize(c.Master(), last))
+			time.Sleep(time.Millisecond) // the storm's pace: 200 resizes in 200 ms
+		}
+		began := time.Now()
+		c.Expect(sizeLine(last))
+		if trial == 0 {
+			t.Logf("last size %v after the storm", time.Since(began).Round(time.Millisecond))
+		}
+	}
+	// A size that is the last stays the last: what comes next is the answer
+	// to the next resize.
+	c.Resize(size)
+	if got := c.ExpectRegexp(`^size [0-9 ]+\r\n`); got[0] != sizeLine(size) {
+		t.Errorf("after the last size came %q", got[0])
+	}
+	c.Send("\x04")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+func sizeLine(s terminal.Size) string {
+	return fmt.Sprintf("size %d %d %d %d\r\n", s.Rows, s.Cols, s.XPixel, s.YPixel)
+}
+
+func TestARawTerminalsBytesAreExactInBothDirections(t *testing.T) {
+	const n = 1 << 20
+	r := newRig(t)
+	count := strconv.Itoa(n)
+	script := strings.Join([]string{
+		probe + " check in " + count, "echo status $?",
+		probe + " emit out " + count, "echo status $?",
+		probe + " duplex out2 in2 " + count, "echo status $?",
+	}, "; ")
+	c := r.console(r.run("--escape", "none", "--", "sh", "-c", script))
+	c.Expect("ready")
+	c.Send(string(sandboxtest.Sequence("in", n)))
+	c.Expect("status 42\n")
+
+	expectSequence(t, c, "out", n)
+	c.Expect("status 0\n")
+
+	c.Expect("ready")
+	c.Send(string(sandboxtest.Sequence("in2", n)))
+	expectSequence(t, c, "out2", n)
+	c.Expect("status 42\n")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// expectSequence waits for the n bytes of a seed, as the very next ones.
+func expectSequence(t *testing.T, c *ptytest.Console, seed string, n int) {
+	t.Helper()
+	want := sandboxtest.Sequence(seed, n)
+	got := []byte(c.Expect(string(want[n-64:])))
+	if !bytes.Equal(got, want) {
+		at := 0
+		for at < min(len(got), n) && got[at] == want[at] {
+			at++
+		}
+		t.Fatalf("output %s differs from byte %d on; %d bytes came, %d were sent", seed, at, len(got), n)
+	}
+}
