@@ -11,6 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// layerDir, in the initramfs, holds what is laid above shares. Nobody can name
+// it once the root has moved over the initramfs.
+const layerDir = "/snug/layers"
+
 type mount struct {
 	source, target, kind string
 	flags                uintptr
@@ -156,7 +160,7 @@ func populateDev(root string) error {
 func mountShares(root string, config Config) error {
 	shares := slices.Clone(config.Shares)
 	slices.SortStableFunc(shares, func(a, b Share) int { return len(a.Path) - len(b.Path) })
-	for _, share := range shares {
+	for i, share := range shares {
 		if err := makeDirs(root, share.Path, config); err != nil {
 			return fmt.Errorf("make mount point for %s: %w", share.Path, err)
 		}
@@ -164,8 +168,43 @@ func mountShares(root string, config Config) error {
 		if err := (mount{share.Tag, share.Path, "9p", shareFlags(share), shareOptions(share)}).do(root); err != nil {
 			return err
 		}
+		if err := addMountPoints(root, share, shares[i+1:], config); err != nil {
+			return fmt.Errorf("make mount points in %s: %w", share.Path, err)
+		}
 	}
 	return nil
+}
+
+// addMountPoints makes the folders in a read-only share on which later shares
+// are to be mounted and which the host does not have there: on a layer above
+// the share, in memory, that is as read-only as the share once they are made.
+func addMountPoints(root string, share Share, later []Share, config Config) error {
+	var missing []string
+	for _, l := range later {
+		_, err := os.Lstat(filepath.Join(root, l.Path))
+		if share.ReadOnly && strings.HasPrefix(l.Path, share.Path+"/") && errors.Is(err, os.ErrNotExist) {
+			missing = append(missing, l.Path)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	layer := filepath.Join(layerDir, share.Tag)
+	upper, work := filepath.Join(layer, "upper"), filepath.Join(layer, "work")
+	if err := errors.Join(os.MkdirAll(upper, 0o755), os.MkdirAll(work, 0o755)); err != nil {
+		return err
+	}
+	lower := strings.NewReplacer(`\`, `\\`, ",", `\,`, ":", `\:`).Replace(filepath.Join(root, share.Path))
+	data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work)
+	if err := (mount{"overlay", share.Path, "overlay", unix.MS_NODEV, data}).do(root); err != nil {
+		return err
+	}
+	for _, path := range missing {
+		if err := makeDirs(root, path, config); err != nil {
+			return err
+		}
+	}
+	return (mount{"overlay", share.Path, "", unix.MS_REMOUNT | shareFlags(share), ""}).do(root)
 }
 
 func shareFlags(share Share) uintptr {

@@ -16,8 +16,8 @@ import (
 )
 
 // guestModules are what a guest needs of its kernel: the bus that microvm has,
-// the link, the shares, and entropy.
-var guestModules = []string{"virtio_mmio", "virtio_console", "9p", "9pnet_virtio", "virtio_rng"}
+// the link, the shares, what is laid above them, and entropy.
+var guestModules = []string{"virtio_mmio", "virtio_console", "9p", "9pnet_virtio", "virtio_rng", "overlay"}
 
 // module is a kernel module on the host's disk.
 type module struct {

@@ -99,7 +99,8 @@ func TestGuestOfThisHost(t *testing.T) {
 	t.Logf("first program's output after %v", time.Since(began).Round(time.Millisecond))
 	t.Run("user", func(t *testing.T) { guest{t, link}.userIsAtHome() })
 	t.Run("project", func(t *testing.T) { guest{t, link}.projectIsShared(project, user) })
-	t.Run("secrets", func(t *testing.T) { guest{t, link}.seesNoSecret(project) })
+	t.Run("shares in shares", func(t *testing.T) { guest{t, link}.sharesAreInShares(project) })
+	t.Run("secrets", func(t *testing.T) { guest{t, link}.seesNoSecret(writable(c)) })
 	t.Run("clock", func(t *testing.T) { guest{t, link}.clockIsRight() })
 }
 
@@ -121,6 +122,26 @@ func (g guest) userIsAtHome() {
 		if got := g.run(false, script); got != want {
 			g.t.Errorf("%s\nprinted %q, want %q", script, got, want)
 		}
+	}
+}
+
+// A share may lie in another where the host has no folder for it. The outer
+// one stays as it is.
+func (g guest) sharesAreInShares(project string) {
+	must(g.t, os.WriteFile(filepath.Join(project, "inner"), []byte("inner"), 0o644))
+	for script, want := range map[string]string{
+		"cat /usr/snug-test/a/inner /usr/snug-test/b/inner":              "innerinner",
+		"ls /usr/snug-test /usr/bin/env":                                 "/usr/bin/env\n\n/usr/snug-test:\na\nb",
+		"touch /usr/x /usr/snug-test/x 2>/dev/null || echo read-only":    "read-only",
+		"touch /usr/snug-test/a/x 2>/dev/null || echo read-only":         "read-only",
+		"grep -c snug/layers /proc/mounts; ls /snug 2>/dev/null | wc -l": "1\n0",
+	} {
+		if got := g.run(true, script); got != want {
+			g.t.Errorf("%s\nprinted %q, want %q", script, got, want)
+		}
+	}
+	if _, err := os.Stat("/usr/snug-test"); err == nil {
+		g.t.Error("the mount point was made on the host")
 	}
 }
 
@@ -146,19 +167,21 @@ func (g guest) projectIsShared(project string, user agent.User) {
 	}
 }
 
-// seesNoSecret mounts, as the guest's root, every tag that there is.
-func (g guest) seesNoSecret(project string) {
+// seesNoSecret mounts, as the guest's root, every tag that there is. Those that
+// may be written to are given as a pattern of the shell's.
+func (g guest) seesNoSecret(writable string) {
 	got := g.run(true, `
+umount /usr/snug-test/? && umount -l /usr # the layer of the mount points, in the guest's memory
 mount -o remount,rw /usr; touch /usr/x 2>/dev/null && echo WRITTEN /usr
 for d in /sys/bus/virtio/drivers/9pnet_virtio/virtio*; do
 	tag=$(tr -d '\0' <$d/mount_tag); m=/mnt/$tag; mkdir -p $m
 	at=$(awk -v tag=$tag '$1 == tag { print $2 }' /proc/mounts)
 	# A tag is mounted once at a time. What is busy, /usr, is looked at where it is.
-	umount $at 2>/dev/null && mount -t 9p -o trans=virtio,version=9p2000.L,aname=/ $tag $m || m=$at
+	{ [ -z "$at" ] || umount $at 2>/dev/null; } && mount -t 9p -o trans=virtio,version=9p2000.L,aname=/ $tag $m || m=$at
 	echo "tag $tag at $m"
 	for s in home root etc/shadow var proc .ssh; do [ -e $m/$s ] && echo "SECRET $m/$s"; done
 	find $m -xdev -maxdepth 3 '(' -name 'id_*' -o -type s ')' 2>/dev/null | sed 's/^/SECRET /'
-	[ "$at" != "`+project+`" ] && touch $m/x 2>/dev/null && echo "WRITTEN $m"
+	case $tag in `+writable+`) ;; *) touch $m/x 2>/dev/null && echo "WRITTEN $m" ;; esac
 done
 grep -v '^[^:]*:\*:' /etc/shadow && echo SECRET shadow
 ls -d /etc/ssh /etc/ssl/private /etc/sudoers 2>/dev/null | sed 's/^/SECRET /'
@@ -166,6 +189,16 @@ true`)
 	if !strings.Contains(got, "tag share0") || strings.Contains(got, "SECRET") || strings.Contains(got, "WRITTEN") || !strings.Contains(got, "at /mnt/share1") {
 		g.t.Errorf("the guest's root finds:\n%s", got)
 	}
+}
+
+func writable(c qemu.Config) string {
+	var tags []string
+	for _, share := range c.Shares {
+		if !share.ReadOnly {
+			tags = append(tags, share.Tag)
+		}
+	}
+	return strings.Join(tags, " | ")
 }
 
 func (g guest) clockIsRight() {
@@ -192,7 +225,8 @@ func prepare(t *testing.T, dir, project string, user agent.User) qemu.Config {
 
 	shares, links, err := machine.HostShares("/")
 	must(t, err)
-	shares = append(shares, machine.Share{Host: project, Guest: project})
+	shares = append(shares, machine.Share{Host: project, Guest: project},
+		machine.Share{Host: project, Guest: "/usr/snug-test/a", ReadOnly: true}, machine.Share{Host: project, Guest: "/usr/snug-test/b"})
 	etc, err := machine.CollectEtc("/etc")
 	must(t, err)
 	must(t, etc.Generate("/etc", "box-1", user))
