@@ -83,7 +83,7 @@ exactly.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
-	cmd.AddCommand(a.runCommand(), a.lsCommand(), a.stopCommand(), a.doctorCommand(), a.versionCommand())
+	cmd.AddCommand(a.runCommand(), a.lsCommand(), a.stopCommand(), a.proxyCommand(), a.doctorCommand(), a.versionCommand())
 	cmd.AddCommand(a.keeperCommand(), probeCommand())
 	return cmd
 }

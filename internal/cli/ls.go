@@ -84,40 +84,30 @@ func (a *app) stopCommand() *cobra.Command {
 			}
 			return all
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return a.machineNames(), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: a.completeMachine,
 	}
 }
 
-// machineNames are the names of the machines that run, for completion.
-func (a *app) machineNames() []string {
+// completeMachine completes the name of a machine that runs.
+func (a *app) completeMachine(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 	dirs, err := state.Locate(os.Getenv)
 	if err != nil {
-		return nil
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	machines, _ := dirs.Machines(context.Background())
-	names := make([]string, 0, len(machines))
 	for _, m := range machines {
 		names = append(names, m.Name)
 	}
-	return names
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // stop asks a machine's keeper to end it, and waits until it is gone.
 func (a *app) stop(ctx context.Context, name string) error {
-	m, err := a.dirs.Machine(name)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 2*endingPatience)
 	defer cancel()
-	life, err := m.Life(ctx)
+	m, err := a.living(ctx, name)
 	if err != nil {
 		return err
-	}
-	if life == state.Dead {
-		return fmt.Errorf("no machine %s runs: 'snug ls' lists those that do", name)
 	}
 	pid, err := m.ReadPID()
 	if err != nil {

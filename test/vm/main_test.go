@@ -39,9 +39,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if socket := os.Getenv(proxyVariable); socket != "" {
-		os.Exit(proxy(socket))
-	}
 	flag.Parse()
 	if !testing.Short() {
 		if err := setUp(); err != nil {
