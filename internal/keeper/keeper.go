@@ -45,7 +45,7 @@ type Keeper struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	viewers  map[net.Conn]bool
-	users    int // sessions, and the starter
+	users    int // sessions, the starter, and viewers that have not begun
 	notice   wire.Notice
 }
 
@@ -132,18 +132,49 @@ func (k *Keeper) accept(l net.Listener) {
 			}
 			return
 		}
-		k.mu.Lock()
-		k.viewers[conn] = true
-		k.mu.Unlock()
+		if !k.use(conn) {
+			_ = conn.Close() // it came too late: the machine is about to be gone
+			continue
+		}
 		wg.Go(func() {
-			if err := wire.Server(conn, k.cfg.HostKey, k); err != nil {
+			v := &viewerHost{Keeper: k}
+			if err := wire.Server(conn, k.cfg.HostKey, v); err != nil {
 				k.cfg.Log.Info("viewer gone", "error", err)
 			}
+			v.begin()
 			k.mu.Lock()
 			delete(k.viewers, conn)
 			k.mu.Unlock()
 		})
 	}
+}
+
+// viewerHost is the keeper as one connection sees it. The connection is a use
+// of the machine until it has a session, or has gone: so a viewer that was let
+// in finds the machine alive.
+type viewerHost struct {
+	*Keeper
+	begun sync.Once
+}
+
+func (v *viewerHost) begin() { v.begun.Do(v.release) }
+
+// Start is the keeper's.
+func (v *viewerHost) Start(id string, start wire.Start) wire.Program {
+	defer v.begin()
+	return v.Keeper.Start(id, start)
+}
+
+// use counts a viewer's connection, unless the machine has no use any more.
+func (k *Keeper) use(conn net.Conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.users == 0 {
+		return false
+	}
+	k.users++
+	k.viewers[conn] = true
+	return true
 }
 
 // dismiss cuts the viewers off.
@@ -182,16 +213,32 @@ func (k *Keeper) Find(id string) wire.Program {
 // Start starts a session unless the id has one. Its program starts as soon as
 // the machine can.
 func (k *Keeper) Start(id string, start wire.Start) wire.Program {
+	s, isNew, late := k.session(id, start)
+	switch {
+	case late:
+		s.near.Fail(&wire.Failure{Status: 125, Message: "the machine is about to be gone: try again"})
+		s.end()
+	case isNew:
+		go s.carry() // ends when the session does, at the latest with the link
+	}
+	return s
+}
+
+// session returns the session of that id, or a new one. Where the machine has
+// no use any more it is late: then the session is none of the machine's.
+func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s := k.sessions[id]; s != nil {
-		return s
+		return s, false, false
 	}
-	s := newSession(k, id, start, k.notice)
+	s = newSession(k, id, start, k.notice)
+	if k.users == 0 {
+		return s, false, true
+	}
 	k.sessions[id] = s
 	k.users++
-	go s.carry() // ends when the session does, at the latest with the link
-	return s
+	return s, true, false
 }
 
 // Request answers global requests; a viewer has none to make yet.

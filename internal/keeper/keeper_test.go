@@ -311,6 +311,37 @@ func TestMachineEndsWithAStarterThatNeverStartedAnything(t *testing.T) {
 	r.served1(t)
 }
 
+// Whoever was let in finds the machine alive, however late the first session
+// is, and whoever comes back to it when it is ending is told so.
+func TestMachineLivesForAViewerThatHasNotBegun(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	late := &viewer{ready: make(chan struct{}), ran: make(chan error, 1)}
+	late.dial(r)
+	first := r.view(sh("exit 3"))
+	if exit, _ := first.end(t); exit.Status != 3 {
+		t.Errorf("exit %+v", exit)
+	}
+	close(r.starter)
+	_ = first.conn.Close()
+	late.session = wire.NewSession(wire.NewID(), sh("exit 4"), late)
+	late.run(r)
+	if exit, err := late.end(t); exit.Status != 4 || err != nil {
+		t.Errorf("exit %+v, %v", exit, err)
+	}
+	again := &viewer{ready: make(chan struct{})}
+	again.session = wire.NewSession(wire.NewID(), sh("exit 5"), again)
+	if again.session.Run(late.conn) == nil { // else it is cut off already
+		exit, err := again.session.Result()
+		var failure *wire.Failure
+		if refused := errors.As(err, &failure) && failure.Status == 125; !refused && exit.Status != 5 {
+			t.Errorf("a session of a machine that may be ending: exit %+v, %v", exit, err)
+		}
+	}
+	_ = late.conn.Close()
+	r.served1(t)
+}
+
 func TestSessionOnATerminalOutlivesItsViewer(t *testing.T) {
 	r := newRig(t)
 	r.boot <- nil
