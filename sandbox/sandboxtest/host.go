@@ -155,6 +155,18 @@ func (h *Host) carry(s *wire.Session) {
 	}
 }
 
+// Request makes a global request on the link and waits for the answer.
+func (h *Host) Request(name string) (ok bool, err error) {
+	conn, err := h.connection(nil)
+	if err != nil {
+		return false, err
+	}
+	late := time.AfterFunc(h.timeout, func() { _ = conn.Close() })
+	defer late.Stop()
+	ok, _, err = conn.SendRequest(name, true, nil)
+	return ok, err
+}
+
 // deadline bounds a wait that has no other bound.
 func (h *Host) deadline() (<-chan time.Time, func()) {
 	t := time.NewTimer(h.timeout)

@@ -71,18 +71,19 @@ func (p *Process) Notices() string {
 	return strings.Join(p.notices, "\n")
 }
 
-// Hold takes no more output until the function that it returns is called.
+// Hold takes no more output until the function that it returns is called for
+// the first time.
 func (p *Process) Hold() (release func()) {
 	held := make(chan struct{})
 	p.mu.Lock()
 	p.held = held
 	p.mu.Unlock()
-	return func() {
+	return sync.OnceFunc(func() {
 		p.mu.Lock()
 		p.held = nil
 		p.mu.Unlock()
 		close(held)
-	}
+	})
 }
 
 // Until waits until met, called with p's lock held, is true.
@@ -181,6 +182,19 @@ func (p *Process) WantExit(status uint32) {
 	defer p.mu.Unlock()
 	if p.ready > 1 || p.ended[wire.Stdout] != 1 {
 		p.h.t.Errorf("told %d times that the program runs, %d times that its output ends", p.ready, p.ended[wire.Stdout])
+	}
+}
+
+// end kills a program that a test leaves behind, which would disturb the next
+// one. What becomes of it is not the test's to judge any more.
+func (p *Process) end() {
+	p.Signal("KILL")
+	timeout, stop := p.h.deadline()
+	defer stop()
+	select {
+	case <-p.carried:
+	case <-timeout:
+		p.Fail(&wire.Failure{Status: 255, Message: "the program does not end"})
 	}
 }
 

@@ -23,6 +23,7 @@ var verbs = map[string]func(args []string) error{
 	"size": size, "watch": watch, "modes": modes, "who": who, "env": env, "term": term,
 	"exit": exit, "die": die, "both": both, "emit": emit, "check": check, "duplex": duplex, "echo": echo,
 	"tail": tail, "linger": linger, "flood": flood, "signals": signals,
+	"cat": cat, "await": await,
 }
 
 // status is an exit status as an error.
@@ -329,4 +330,24 @@ func signals([]string) error {
 	fmt.Fprintln(os.Stdout, "ready")
 	_, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	return err
+}
+
+// cat FILE writes a file.
+func cat(args []string) error {
+	content, err := os.ReadFile(args[0])
+	if err == nil {
+		_, err = os.Stdout.Write(content)
+	}
+	return err
+}
+
+// await FILE waits until there is a file of that name, which no event tells.
+func await(args []string) error {
+	for range 3000 {
+		if _, err := os.Stat(args[0]); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("no %s within 30s", args[0])
 }
