@@ -20,6 +20,7 @@ import (
 	"github.com/snugvm/snug/internal/guestinit"
 	"github.com/snugvm/snug/internal/machine"
 	"github.com/snugvm/snug/sandbox/qemu"
+	"go.uber.org/goleak"
 )
 
 // The guest of these tests is testdata/guest, whose process 1 is guestinit and
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 			exit(startAndLeave(os.Args[2], os.Args[3], os.Args[4]))
 		}
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func exit(err error) {
@@ -64,32 +65,46 @@ func config(t *testing.T) qemu.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "vm") // t.TempDir is too long for a socket
+	dir := shortDir(t)
+	kernel, vmlinux := kernel(t)
+	settings := guestinit.Config{Hostname: "test", Agent: agent.Config{User: agent.User{Name: "root", Home: "/root"}}}
+	initrd := initrd(t, kernel, dir, "./testdata/guest", settings, new(machine.Etc))
+	return qemu.Config{Dir: dir, Binary: binary, Accel: qemu.TCG, Kernel: vmlinux, Initrd: initrd,
+		MemoryMiB: 256, CPUs: 1, TSCKHz: khz}
+}
+
+// shortDir is a folder for a machine: t.TempDir is too long for a socket.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	kernel, initrd := guest(t, dir)
-	return qemu.Config{Dir: dir, Binary: binary, Accel: qemu.TCG, Kernel: kernel, Initrd: initrd,
-		MemoryMiB: 256, CPUs: 1, TSCKHz: khz}
+	return dir
 }
 
-// guest makes kernel and initramfs in dir, from the store that scripts/setup fills.
-func guest(t *testing.T, dir string) (vmlinux, initrd string) {
+// kernel finds one in the store that scripts/setup fills.
+func kernel(t *testing.T) (k machine.Kernel, vmlinux string) {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := machine.FindKernel(filepath.Join(cache, "snug", "kernels"), "/")
-	if err != nil {
+	if k, err = machine.FindKernel(filepath.Join(cache, "snug", "kernels"), "/"); err != nil {
 		t.Fatal(err)
 	}
-	if vmlinux, err = kernel.Vmlinux(filepath.Join(cache, "snug", "boot")); err != nil {
+	if vmlinux, err = k.Vmlinux(filepath.Join(cache, "snug", "boot")); err != nil {
 		t.Fatal(err)
 	}
+	return k, vmlinux
+}
+
+// initrd makes an initramfs in dir, with the program of a package as process 1.
+func initrd(t *testing.T, k machine.Kernel, dir, program string, settings guestinit.Config, etc *machine.Etc) string {
+	t.Helper()
 	binary := filepath.Join(dir, "agent")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./testdata/guest")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, program)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the guest's agent: %v\n%s", err, out)
@@ -98,16 +113,15 @@ func guest(t *testing.T, dir string) (vmlinux, initrd string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := kernel.Base(dir, content)
+	base, err := k.Base(dir, content)
 	if err != nil {
 		t.Fatal(err)
 	}
-	initrd = filepath.Join(dir, "initrd")
-	settings := guestinit.Config{Hostname: "test", Agent: agent.Config{User: agent.User{Name: "root", Home: "/root"}}}
-	if err := machine.WriteInitrd(initrd, base, settings, new(machine.Etc)); err != nil {
+	initrd := filepath.Join(dir, "initrd")
+	if err := machine.WriteInitrd(initrd, base, settings, etc); err != nil {
 		t.Fatal(err)
 	}
-	return vmlinux, initrd
+	return initrd
 }
 
 func start(t *testing.T, c qemu.Config) *qemu.VM {
