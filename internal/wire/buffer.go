@@ -73,8 +73,8 @@ func (b *Buffer) TryAppend(p []byte) (int, error) {
 // append adds what there is space for; the caller holds mu.
 func (b *Buffer) append(p []byte) int {
 	held := b.end - b.base
-	if held >= b.limit {
-		return 0
+	if held >= b.limit || len(p) == 0 {
+		return 0 // an empty p would find no ring once it was given up
 	}
 	n := min(uint64(len(p)), b.limit-held)
 	b.grow(held + n)
