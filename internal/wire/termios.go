@@ -109,7 +109,7 @@ func applyMode(t *unix.Termios, op byte, v uint32) {
 		flags := getFlags(t, f.word)
 		if v != 0 {
 			setFlags(t, f.word, flags&^f.mask()|f.bit)
-		} else if f.mask() == f.bit {
+		} else if f.mask() != unix.CSIZE { // that it is not this size says not which
 			setFlags(t, f.word, flags&^f.bit)
 		}
 	}
