@@ -247,6 +247,9 @@ func (s *Session) handleExit(req *ssh.Request) error {
 	err := ssh.Unmarshal(req.Payload, &p)
 	if err == nil && s.exit == nil {
 		s.exit = &Exit{Status: p.Status & 0xff, Signal: s.signal.Name, Core: s.signal.Core}
+		if s.exit.Signal != "" && s.exit.Status == 0 {
+			s.exit.Status = 255 // death by a signal is never a success, whatever a guest says
+		}
 	}
 	s.mu.Unlock()
 	if err != nil {

@@ -278,10 +278,19 @@ func TestMarkIsSeenWhileTheLastConnectionIsBlocked(t *testing.T) {
 	old := g.accept(g.hello("first"))
 	wrote := make(chan error, 1)
 	go func() { _, err := old.Write(bytes.Repeat([]byte("x"), 64<<10)); wrote <- err }()
+	eventually(t, "the write is blocked", func() bool {
+		free := g.l.writing.TryLock()
+		if free {
+			g.l.writing.Unlock()
+		}
+		return !free
+	})
 	g.send(bytes.Repeat([]byte("unread"), 1<<10))
 	g.send(g.hello("second"))
 	g.accept(g.hello("second"))
-	await(t, "the blocked write's end", wrote)
+	if err := await(t, "the blocked write's end", wrote); err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the blocked write: %v", err)
+	}
 }
 
 func TestListenerEndsWithItsLink(t *testing.T) {
