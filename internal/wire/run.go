@@ -94,8 +94,7 @@ func (r *run) open() error {
 func (r *run) start() error {
 	s := r.s
 	name, payload, err := s.start.request()
-	var failure *Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*Failure](err); ok {
 		s.Fail(failure)
 		return nil
 	}
