@@ -26,8 +26,8 @@ type Process struct {
 	held    chan struct{} // while not nil output is not taken
 }
 
-// Output, EndOutput, InputSafe, Ready and Notice make a Process a
-// wire.Handler.
+// Output takes what the program writes. It and the next four methods make a
+// Process a wire.Handler.
 func (p *Process) Output(s wire.Stream, b []byte) {
 	p.mu.Lock()
 	held := p.held
@@ -46,12 +46,26 @@ func (p *Process) Output(s wire.Stream, b []byte) {
 	p.Ack(s, uint64(end))
 }
 
+// EndOutput notes the end of a stream.
 func (p *Process) EndOutput(s wire.Stream) { p.change(func() { p.ended[s]++ }) }
+
+// InputSafe notes how much input the program has.
 func (p *Process) InputSafe(offset uint64) { p.change(func() { p.acked = max(p.acked, offset) }) }
-func (p *Process) Ready()                  { p.change(func() { p.ready++ }) }
-func (p *Process) Notice(n wire.Notice)    { p.change(func() { p.notices = append(p.notices, n.Text) }) }
-func (p *Process) change(f func())         { p.mu.Lock(); defer p.mu.Unlock(); f(); p.wake() }
-func (p *Process) wake()                   { close(p.arrived); p.arrived = make(chan struct{}) }
+
+// Ready notes that the program runs.
+func (p *Process) Ready() { p.change(func() { p.ready++ }) }
+
+// Notice notes a line for the person at the terminal.
+func (p *Process) Notice(n wire.Notice) { p.change(func() { p.notices = append(p.notices, n.Text) }) }
+
+func (p *Process) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+	close(p.arrived)
+	p.arrived = make(chan struct{})
+}
+
 func (p *Process) stream(s wire.Stream) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -176,7 +176,7 @@ func both([]string) error {
 // raw takes the terminal out of the way of bytes, if there is one.
 func raw() error {
 	t, err := unix.IoctlGetTermios(0, unix.TCGETS)
-	if err == unix.ENOTTY { //nolint:errorlint // a bare errno
+	if err == unix.ENOTTY {
 		return nil
 	}
 	if err != nil {
@@ -237,7 +237,7 @@ func expect(want io.Reader) error {
 	if _, err := unix.IoctlGetTermios(0, unix.TCGETS); err == nil {
 		return status(42)
 	}
-	if n, err := os.Stdin.Read(in[:]); err != io.EOF { //nolint:errorlint // os.File's own
+	if n, err := os.Stdin.Read(in[:]); err != io.EOF {
 		return fmt.Errorf("input goes on with %q, %w", in[:n], err)
 	}
 	return status(42)
