@@ -255,7 +255,7 @@ func (a *Attachment) handleAck(payload []byte) error {
 		if err := r.Ack(offset); err != nil {
 			return err
 		}
-	} else if !a.hasEnded() {
+	} else if offset != 1 || !a.hasEnded() {
 		// Whoever forgets a program that runs could start it again.
 		return errMalformed
 	}
