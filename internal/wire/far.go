@@ -173,10 +173,11 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
 			return err
 		}
-		a.envBytes += len(p.Name) + len(p.Value)
-		if len(a.start.Env) >= maxEnv || a.envBytes > maxEnvBytes {
+		n := len(p.Name) + len(p.Value)
+		if n > maxEnvVar || len(a.start.Env) >= maxEnv || a.envBytes+n > maxEnvBytes {
 			return errors.New("too many variables")
 		}
+		a.envBytes += n
 		a.start.Env = append(a.start.Env, Env(p))
 	case requestTerminfo:
 		var p terminfoPayload
@@ -202,8 +203,8 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		a.begin()
 	case requestExec:
 		var p execPayload
-		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
-			return err
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil || len(p.Command) > maxStart {
+			return errMalformed
 		}
 		a.start.Command = p.Command
 		a.begin()

@@ -55,6 +55,8 @@ func TestFarSideRefusesWhatIsNoPartOfAnySession(t *testing.T) {
 			no(requestPty, ssh.Marshal(ptyPayload{Term: "x", Cols: 1 << 16, Rows: 1})),
 			no(requestStart, nil),
 			no(requestExec, []byte("x")),
+			no(requestExec, ssh.Marshal(execPayload{strings.Repeat("x", maxStart+1)})),
+			no(requestEnv, ssh.Marshal(envPayload{"A", strings.Repeat("x", maxEnvVar)})),
 			startStep(),
 		},
 		"after the start": {
@@ -186,7 +188,7 @@ func TestEnvironmentIsBounded(t *testing.T) {
 	variable := func(n int) []byte { return ssh.Marshal(envPayload{"A", strings.Repeat("x", n-1)}) }
 	steps := slices.Repeat([]step{yes(requestEnv, variable(1))}, maxEnv)
 	newRig(t).raw(append(steps, no(requestEnv, variable(1))))
-	newRig(t).raw(append(slices.Repeat([]step{yes(requestEnv, variable(128<<10))}, maxEnvBytes>>17), no(requestEnv, variable(1))))
+	newRig(t).raw(append(slices.Repeat([]step{yes(requestEnv, variable(maxEnvVar))}, maxEnvBytes/maxEnvVar), no(requestEnv, variable(1))))
 }
 
 func TestForeignChannelsAndRequestsAreRefused(t *testing.T) {
