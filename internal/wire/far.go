@@ -40,11 +40,17 @@ type Attachment struct {
 
 func serveSession(ch ssh.Channel, reqs <-chan *ssh.Request, host Host) {
 	a := &Attachment{host: host, ch: ch, box: newOutbox(), id: NewID(), gone: make(chan struct{})}
-	a.wg.Go(func() { a.box.run(ch) })
+	sending := false
 	for req := range reqs {
 		err := a.handle(req)
 		if req.WantReply {
 			_ = req.Reply(err == nil, nil)
+		}
+		if a.program != nil && !sending {
+			// Not before the answer to the start: the end of a short session
+			// closes the channel, and a client waits for that answer first.
+			sending = true
+			a.wg.Go(func() { a.box.run(ch) })
 		}
 	}
 	close(a.gone)
