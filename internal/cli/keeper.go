@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -39,7 +38,7 @@ func (a *app) keep(name string) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	listener, starter, err := inheritedFiles()
+	listener, err := inheritedListener()
 	if err != nil {
 		return err
 	}
@@ -64,37 +63,24 @@ func (a *app) keep(name string) error {
 			return b.run(ctx)
 		},
 		HostKey: spec.keeperKey(),
-		Starter: closed(starter),
 		Cleanup: func() error { return m.Remove(context.Background()) },
 		Log:     log,
 	})
 	return k.Serve(ctx, listener)
 }
 
-// inheritedFiles takes over the socket and the starter's pipe.
-func inheritedFiles() (net.Listener, *os.File, error) {
+// inheritedListener takes over the socket.
+func inheritedListener() (net.Listener, error) {
 	socket := os.NewFile(keeperListenerFD, "socket")
-	starter := os.NewFile(keeperStarterFD, "starter")
-	if socket == nil || starter == nil {
-		return nil, nil, errors.New("this command is snug's own: it is started by 'snug run'")
+	if socket == nil {
+		return nil, errors.New("this command is snug's own: it is started by 'snug run'")
 	}
 	defer func() { _ = socket.Close() }()
-	unix.CloseOnExec(keeperStarterFD)
 	listener, err := net.FileListener(socket)
 	if err != nil {
-		return nil, nil, fmt.Errorf("take over the keeper's socket: %w", err)
+		return nil, fmt.Errorf("take over the keeper's socket: %w", err)
 	}
-	return listener, starter, nil
-}
-
-// closed returns a channel that is closed when the other end of a pipe is.
-func closed(pipe *os.File) <-chan struct{} {
-	c := make(chan struct{})
-	go func() { // ends with whoever started the keeper
-		_, _ = io.Copy(io.Discard, pipe)
-		close(c)
-	}()
-	return c
+	return listener, nil
 }
 
 // trace returns where a developer's words go: to a file if asked for.

@@ -102,11 +102,11 @@ func (a *app) run(o runOptions) error {
 	}
 	ctx := context.Background()
 	a.reap(ctx)
-	m, starter, err := a.startKeeper(ctx, o.name, spec)
+	m, keeper, err := a.startKeeper(ctx, o.name, spec)
 	if err != nil {
 		return v.finish(statusFailed, err)
 	}
-	return v.finish(v.view(m, spec, start, starter))
+	return v.finish(v.view(m, spec, start, keeper))
 }
 
 // guard runs this command line again as the viewer, and restores the terminal

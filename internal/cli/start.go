@@ -49,16 +49,15 @@ func (s *machineSpec) keeperKey() ed25519.PrivateKey { return ed25519.NewKeyFrom
 const (
 	keeperLockFD = 3 + iota
 	keeperListenerFD
-	keeperStarterFD
 )
 
 // endingPatience bounds the wait for a name whose machine is about to be gone.
 const endingPatience = 10 * time.Second
 
-// startKeeper claims a name and starts a keeper for it. The socket listens
-// before the keeper runs, so there is no moment at which nobody is there. The
-// machine lives at least as long as the returned file is open.
-func (a *app) startKeeper(ctx context.Context, name string, spec *machineSpec) (state.Machine, *os.File, error) {
+// startKeeper claims a name, starts a keeper for it and connects to it. The
+// socket listens, and the connection waits in it, before the keeper runs: there
+// is no moment at which nobody is there, and none at which nobody is wanted.
+func (a *app) startKeeper(ctx context.Context, name string, spec *machineSpec) (state.Machine, net.Conn, error) {
 	m, lock, err := a.claim(ctx, name, spec.Dir)
 	if err != nil {
 		return m, nil, err
@@ -80,16 +79,15 @@ func (a *app) startKeeper(ctx context.Context, name string, spec *machineSpec) (
 		return m, nil, fmt.Errorf("keeper's socket: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
-	theirs, starter, err := os.Pipe()
+	conn, err := net.Dial("unix", m.SSHSocket())
 	if err != nil {
+		return m, nil, fmt.Errorf("keeper's socket: %w", err)
+	}
+	if err := spawnKeeper(m, lock, listener); err != nil {
+		_ = conn.Close()
 		return m, nil, err
 	}
-	defer func() { _ = theirs.Close() }()
-	if err := spawnKeeper(m, lock, listener, theirs); err != nil {
-		_ = starter.Close()
-		return m, nil, err
-	}
-	return m, starter, nil
+	return m, conn, nil
 }
 
 // spawnKeeper starts this program again, in a session of its own.

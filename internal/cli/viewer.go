@@ -60,15 +60,16 @@ func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar) (*viewer
 }
 
 // view runs a program in m and returns its exit status, or why there is none.
-func (v *viewer) view(m state.Machine, spec *machineSpec, start wire.Start, starter *os.File) (int, error) {
-	defer func() { _ = starter.Close() }()
-	conn, err := dialKeeper(m, spec)
+func (v *viewer) view(m state.Machine, spec *machineSpec, start wire.Start, keeper net.Conn) (int, error) {
+	conn, err := greetKeeper(keeper, spec)
 	if err != nil {
-		return statusFailed, err
+		return statusFailed, errors.New(keeperGone(m))
 	}
 	defer func() { _ = conn.Close() }()
 	v.session = wire.NewSession(wire.NewID(), start, v)
+	carried := make(chan struct{})
 	go func() { // ends with the connection
+		defer close(carried)
 		if err := v.session.Run(conn); err != nil {
 			v.session.Fail(&wire.Failure{Status: statusLost, Message: keeperGone(m)})
 		}
@@ -82,8 +83,8 @@ func (v *viewer) view(m state.Machine, spec *machineSpec, start wire.Start, star
 	}
 	exit, err := v.session.Result()
 	if v.ward == nil {
-		_ = starter.Close()
-		awaitTidy(conn)
+		<-carried // the keeper knows that the session's end has arrived
+		leave(conn)
 	}
 	return v.result(exit, err)
 }
@@ -203,12 +204,8 @@ type program struct{ *wire.Session }
 
 func (p program) Resize(size terminal.Size) { p.Session.Resize(wire.Size(size)) }
 
-// dialKeeper connects to the machine's keeper.
-func dialKeeper(m state.Machine, spec *machineSpec) (ssh.Conn, error) {
-	conn, err := net.Dial("unix", m.SSHSocket())
-	if err != nil {
-		return nil, fmt.Errorf("reach the keeper of %s: %w", m.Name, err)
-	}
+// greetKeeper makes an SSH connection to a keeper of one to its socket.
+func greetKeeper(conn net.Conn, spec *machineSpec) (ssh.Conn, error) {
 	key, err := ssh.NewPublicKey(spec.keeperKey().Public())
 	if err != nil {
 		return nil, fmt.Errorf("keeper's key: %w", err)
@@ -216,16 +213,14 @@ func dialKeeper(m state.Machine, spec *machineSpec) (ssh.Conn, error) {
 	return wire.Client(conn, wire.Peer{HostKey: key})
 }
 
-// awaitTidy waits until the keeper has left nothing behind: then it hangs up.
-func awaitTidy(conn ssh.Conn) {
-	gone := make(chan struct{})
-	go func() { // ends with the connection, at the latest with the process
+// leave waits, where the machine ends with the session, until the keeper has
+// left nothing behind: then it hangs up.
+func leave(conn ssh.Conn) {
+	// A keeper that is stuck is the next command's to reap.
+	stuck := time.AfterFunc(tidyPatience, func() { _ = conn.Close() })
+	defer stuck.Stop()
+	if ends, _, err := conn.SendRequest(wire.RequestLeave, true, nil); ends && err == nil {
 		_ = conn.Wait()
-		close(gone)
-	}()
-	select {
-	case <-gone:
-	case <-time.After(tidyPatience): // a keeper that is stuck is the next command's to reap
 	}
 }
 

@@ -26,9 +26,6 @@ type Config struct {
 	Boot func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error)
 	// HostKey is the key that the keeper shows to viewers.
 	HostKey ed25519.PrivateKey
-	// Starter is closed when whoever started the keeper has no more use for
-	// a machine without sessions.
-	Starter <-chan struct{}
 	// Cleanup removes what the machine left on the host, once it is gone.
 	// Viewers are cut off only then, and so know that nothing is left.
 	Cleanup func() error
@@ -45,11 +42,12 @@ type Keeper struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	viewers  map[net.Conn]bool
-	users    int // sessions, the starter, and viewers that have not begun
+	users    int  // sessions, and viewers that have not begun
+	started  bool // the first viewer, whoever started the keeper, has come
 	notice   wire.Notice
 }
 
-// New returns a keeper that has not begun.
+// New returns a keeper that has not begun. It waits for its first viewer.
 func New(cfg Config) *Keeper {
 	return &Keeper{
 		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
@@ -65,13 +63,6 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { k.accept(l) })
-	wg.Go(func() {
-		select {
-		case <-k.cfg.Starter:
-			k.release()
-		case <-ctx.Done():
-		}
-	})
 	var machine sandbox.Machine
 	booted := make(chan struct{})
 	wg.Go(func() {
@@ -172,7 +163,10 @@ func (k *Keeper) use(conn net.Conn) bool {
 	if k.users == 0 {
 		return false
 	}
-	k.users++
+	if k.started {
+		k.users++
+	}
+	k.started = true
 	k.viewers[conn] = true
 	return true
 }
@@ -241,8 +235,12 @@ func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late b
 	return s, true, false
 }
 
-// Request answers global requests; a viewer has none to make yet.
-func (k *Keeper) Request(string, []byte) (bool, []byte) { return false, nil }
+// Request answers a viewer that asks whether the machine ends with it.
+func (k *Keeper) Request(name string, _ []byte) (bool, []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return name == wire.RequestLeave && k.users == 0, nil
+}
 
 // forget drops a session that has ended and was delivered.
 func (k *Keeper) forget(id string) {

@@ -35,7 +35,6 @@ type rig struct {
 	t       *testing.T
 	socket  string
 	key     ed25519.PrivateKey
-	starter chan struct{}
 	served  chan error
 	cleaned atomic.Bool
 	machine *flaky
@@ -60,7 +59,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{
 		t: t, socket: filepath.Join(t.TempDir(), "s"),
 		key:     ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)),
-		starter: make(chan struct{}), served: make(chan error, 1),
+		served:  make(chan error, 1),
 		machine: &flaky{InProcess: inner, cause: make(chan error, 1)}, boot: make(chan error, 1),
 	}
 	l, err := net.Listen("unix", r.socket)
@@ -68,7 +67,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	k := keeper.New(keeper.Config{
-		Boot: r.bootMachine, HostKey: r.key, Starter: r.starter,
+		Boot: r.bootMachine, HostKey: r.key,
 		Cleanup: func() error { r.cleaned.Store(true); return nil },
 		Log:     slog.New(slog.DiscardHandler),
 	})
@@ -301,13 +300,14 @@ func TestMachineEndsWithItsLastSession(t *testing.T) {
 	if exit, _ := v.end(t); exit.Status != 3 {
 		t.Errorf("exit %+v", exit)
 	}
-	close(r.starter)
 	r.served1(t)
 }
 
 func TestMachineEndsWithAStarterThatNeverStartedAnything(t *testing.T) {
 	r := newRig(t)
-	close(r.starter)
+	starter := &viewer{}
+	starter.dial(r)
+	_ = starter.conn.Close()
 	r.served1(t)
 }
 
@@ -322,7 +322,6 @@ func TestMachineLivesForAViewerThatHasNotBegun(t *testing.T) {
 	if exit, _ := first.end(t); exit.Status != 3 {
 		t.Errorf("exit %+v", exit)
 	}
-	close(r.starter)
 	_ = first.conn.Close()
 	late.session = wire.NewSession(wire.NewID(), sh("exit 4"), late)
 	late.run(r)
@@ -350,7 +349,6 @@ func TestSessionOnATerminalOutlivesItsViewer(t *testing.T) {
 	start.Dir = folder
 	v := r.view(start)
 	v.awaitText(t, "up")
-	close(r.starter)
 	_ = v.conn.Close()
 	other := start
 	other.Args = []string{"sh", "-c", "touch stop"}
@@ -368,7 +366,6 @@ func TestSessionOnPipesEndsWithItsViewer(t *testing.T) {
 	r.boot <- nil
 	v := r.view(sh("echo up; exec sleep 1000"))
 	v.awaitText(t, "up")
-	close(r.starter)
 	_ = v.conn.Close()
 	r.served1(t)
 }

@@ -219,7 +219,8 @@ func (s *session) release(stream wire.Stream, b *wire.Buffer, offset uint64) {
 // is safe.
 func (s *session) Safe(a *wire.Attachment, stream wire.Stream, offset uint64) {
 	if stream == wire.Exited {
-		return // the viewer leaves next, and Detach forgets the session
+		s.Detach(a) // the viewer has seen all there was
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

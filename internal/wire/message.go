@@ -36,6 +36,11 @@ const (
 // everything to disk, and answer; the machine is about to be killed.
 const RequestShutdown = "shutdown@snug"
 
+// RequestLeave is a global request to a keeper from a viewer that has seen its
+// session's end. It succeeds if the machine ends with that session: then the
+// keeper hangs up as soon as nothing is left of the machine.
+const RequestLeave = "leave@snug"
+
 // Bounds of what a peer may ask for. A request must fit one SSH packet.
 const (
 	maxStart    = 192 << 10 // bytes of one program's arguments

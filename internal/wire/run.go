@@ -218,14 +218,15 @@ func (r *run) detach() {
 	s.pending = r.box.close()
 }
 
-// acknowledgeExit tells the far side that it may forget the session.
+// acknowledgeExit tells the far side that it may forget the session, and
+// returns when it has.
 func (r *run) acknowledgeExit() {
 	if r.box == nil {
 		return
 	}
 	r.box.finish(func(ch sender) {
 		payload := ssh.Marshal(offsetPayload{uint32(Exited), 1})
-		_, _ = ch.SendRequest(requestAck, false, payload)
+		_, _ = ch.SendRequest(requestAck, true, payload)
 	})
 	<-r.box.done
 }

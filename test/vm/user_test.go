@@ -46,15 +46,12 @@ func newOrdinaryRig(t *testing.T) *rig {
 const aboutMyself = `id -u; id -g; unshare -U true && echo unshared; cat edited; mkdir folder; umask 027; echo guest >made
 	stat -c %u ~ .; head -n 1 >/dev/null; exec cat edited`
 
-func TestAnOrdinaryUserIsHimselfInTheMachine(t *testing.T) {
-	wantOwnFiles(t, newOrdinaryRig(t))
-}
-
-func TestRootIsRootInTheMachine(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("this half needs root; an ordinary user's is the test above")
+func TestTheCallerIsHimselfInTheMachine(t *testing.T) {
+	needMachine(t)
+	t.Run("an ordinary user", func(t *testing.T) { wantOwnFiles(t, newOrdinaryRig(t)) })
+	if os.Getuid() == 0 { // nobody else can test it
+		t.Run("root", func(t *testing.T) { wantOwnFiles(t, newRig(t)) })
 	}
-	wantOwnFiles(t, newRig(t))
 }
 
 // wantOwnFiles runs a program and fails the test unless what it writes is the
