@@ -59,9 +59,12 @@ func commandLine(c Config) string {
 		"random.trust_cpu=on",
 	}
 	if c.Accel == TCG {
-		// Without it the kernel calibrates against a timer that emulation
-		// is too slow for, and hangs.
-		words = append(words, "tsc_early_khz="+strconv.Itoa(c.TSCKHz))
+		// Without the first the kernel calibrates against a timer that
+		// emulation is too slow for, and hangs. Without the second it
+		// believes that processors disagree on the time, which in emulation
+		// they cannot, and counts timer ticks: 4 ms apart, and lost when
+		// the host is busy.
+		words = append(words, "tsc_early_khz="+strconv.Itoa(c.TSCKHz), "tsc=reliable")
 	}
 	return strings.Join(append(words, c.Append...), " ")
 }

@@ -21,7 +21,7 @@ func TestArgs(t *testing.T) {
 -global virtio-mmio.force-legacy=false
 -kernel /k
 -initrd /i
--append console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on tsc_early_khz=2500000
+-append console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on tsc_early_khz=2500000 tsc=reliable
 -chardev socket,id=console,path=/run/m/console.sock,server=on,wait=off
 -serial chardev:console
 -chardev socket,id=qmp,path=/run/m/qmp.sock,server=on,wait=off
@@ -41,10 +41,10 @@ func TestArgs(t *testing.T) {
 	}{
 		{"software emulation", func(*Config) {}, tcg},
 		{"kvm needs no clock frequency", func(c *Config) { c.Accel, c.TSCKHz = KVM, 0 },
-			strings.NewReplacer("accel tcg", "accel kvm", "cpu max", "cpu host", " tsc_early_khz=2500000", "").Replace(tcg)},
+			strings.NewReplacer("accel tcg", "accel kvm", "cpu max", "cpu host", " tsc_early_khz=2500000 tsc=reliable", "").Replace(tcg)},
 		{"root drops", func(c *Config) { c.RunAs = &RunAs{1000, 100} }, tcg + "\n-runas 1000:100"},
 		{"more words for the kernel", func(c *Config) { c.Append = []string{"a", "b=c"} },
-			strings.Replace(tcg, "khz=2500000", "khz=2500000 a b=c", 1)},
+			strings.Replace(tcg, "tsc=reliable", "tsc=reliable a b=c", 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := whole()
