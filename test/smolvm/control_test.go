@@ -68,7 +68,7 @@ const sideWord = "this is the side exec"
 
 // sideExec is what a naive client runs beside the main exec, to tell the machine of the terminal's size.
 func sideExec(t *testing.T, r *smolvm.Rig) {
-	cmd := r.Command("machine", "exec", "--name", "dev", "--", "sh", "-c", 
+	cmd := r.Command("machine", "exec", "--name", "dev", "--", "sh", "-c",
 		"for f in /dev/pts/*; do stty -F $f cols 137 rows 41; done 2>/dev/null; echo "+sideWord)
 	must(t, cmd.Start())
 	limit := time.AfterFunc(bound, func() { _ = cmd.Process.Kill() })

@@ -229,6 +229,18 @@ func (r *Rig) Containers(machine string) (ids []string) {
 	return ids
 }
 
+// KillContainer kills all that runs in a container, as an administrator might.
+func (r *Rig) KillContainer(machine, id string) {
+	r.t.Helper()
+	m := r.home.Machine(machine)
+	// Process ids in crun's state are those of the machine's own namespace.
+	out, err := exec.Command("nsenter", "--all", "--target", strconv.Itoa(m.Running()),
+		"crun", "--root", m.Containers(), "--cgroup-manager", "disabled", "kill", id, "KILL").CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("kill container %s: %v\n%s", id, err, out)
+	}
+}
+
 // close ends the machines, and the clients that are left, and sees that nothing is.
 func (r *Rig) close() {
 	if r.alive != nil {

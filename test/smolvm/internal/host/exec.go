@@ -22,7 +22,8 @@ import (
 func (c *command) exec(m home.Machine) (status int, err error) {
 	conn, err := net.Dial("unix", m.Socket())
 	if err != nil {
-		return 0, fmt.Errorf("machine '%s' is not running. Use 'smolvm machine start --name %s' first.", m.Name, m.Name) //nolint:staticcheck // ST1005: smolvm's own words
+		remedy := fmt.Sprintf("Use 'smolvm machine start --name %s' first.", m.Name)
+		return 0, fmt.Errorf("machine '%s' is not running. %s", m.Name, remedy)
 	}
 	defer conn.Close()
 	req, err := c.request()
