@@ -22,7 +22,11 @@ type Kind int
 const (
 	// Busybox has all of busybox, its shell included.
 	Busybox Kind = iota
-	// Bare has no shell and no tool: one static program, Idle, which reads its input to the end.
+	// Dash has dash for its shell, and busybox for all else.
+	Dash
+	// Bash has bash for its shell, and busybox for all else.
+	Bash
+	// Bare has no shell and no tool: one static program, Idle.
 	Bare
 )
 
@@ -87,7 +91,52 @@ func Build(dir string, kind Kind) error {
 	if err := copyProgram(busybox, filepath.Join(dir, "bin/busybox")); err != nil {
 		return err
 	}
-	return addApplets(busybox, filepath.Join(dir, "bin"))
+	if err := addApplets(busybox, filepath.Join(dir, "bin")); err != nil {
+		return err
+	}
+	switch kind {
+	case Dash:
+		return addShell("dash", dir)
+	case Bash:
+		return addShell("bash", dir)
+	}
+	return nil
+}
+
+// addShell makes one of the host's shells the shell, with the libraries that it needs.
+func addShell(name, dir string) error {
+	shell, err := exec.LookPath(name)
+	if err != nil {
+		return fmt.Errorf("%w\ninstall it: apt-get install --no-install-recommends %s", err, name)
+	}
+	if shell, err = filepath.EvalSymlinks(shell); err != nil {
+		return err
+	}
+	listed, err := exec.Command("ldd", shell).Output()
+	if err != nil {
+		return fmt.Errorf("ldd %s: %w", shell, err)
+	}
+	for word := range strings.FieldsSeq(string(listed)) {
+		if !strings.HasPrefix(word, "/") {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(word)), 0o755); err != nil {
+			return err
+		}
+		if err := copyProgram(word, filepath.Join(dir, word)); err != nil {
+			return err
+		}
+	}
+	for _, to := range []string{"bin/sh", "bin/" + name} {
+		to = filepath.Join(dir, to)
+		if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) { // a link to busybox
+			return err
+		}
+		if err := copyProgram(shell, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openFolder makes a folder that anybody may write to.

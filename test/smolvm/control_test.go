@@ -76,12 +76,11 @@ func sideExec(t *testing.T, r *smolvm.Rig) {
 	_ = cmd.Wait() // it fails as the main exec does; nobody looks
 }
 
-// tally counts the outcomes of trials, each in a machine that has just started.
-func tally(t *testing.T, r *smolvm.Rig, n int, trial func() (outcome, string)) map[outcome]int {
+// tally counts the outcomes of trials.
+func tally(t *testing.T, n int, trial func() (outcome, string)) map[outcome]int {
 	t.Helper()
 	counts := map[outcome]int{}
 	for range n {
-		r.Restart("dev")
 		o, output := trial()
 		if counts[o]++; o != right && counts[o] == 1 {
 			t.Logf("%s: %q", o, output)
@@ -101,15 +100,26 @@ func TestANaiveClientFails(t *testing.T) {
 		t.Run(p.Logic, func(t *testing.T) {
 			r := smolvm.New(t, p, smolvm.Options{})
 			r.Start("dev")
-			counts := tally(t, r, n, func() (o outcome, output string) {
+			trial := func() (o outcome, output string) {
+				if p == smolvm.V06 {
+					r.Restart("dev") // to the first exec: later ones find the id of a container that has gone
+				}
 				var side sync.WaitGroup
 				side.Go(func() { time.Sleep(time.Millisecond); sideExec(t, r) })
 				o, output = mainExec(t, r)
 				side.Wait()
 				return o, output
-			})
-			if counts[right] == n {
-				t.Errorf("%d main execs with a side exec 1 ms later all went right: the double is broken", n)
+			}
+			wentRight := tally(t, n, trial)[right]
+			// A machine that has much else to do may start the two far apart.
+			for more := 0; wentRight == n && more < 10*n; more++ {
+				if o, output := trial(); o != right {
+					t.Logf("after %d more: %s: %q", more, o, output)
+					return
+				}
+			}
+			if wentRight == n {
+				t.Errorf("of %d main execs with a side exec 1 ms later none went wrong: the double is broken", 11*n)
 			}
 		})
 	}
@@ -121,7 +131,10 @@ func TestASingleExecNeverFails(t *testing.T) {
 		t.Run(p.Logic, func(t *testing.T) {
 			r := smolvm.New(t, p, smolvm.Options{})
 			r.Start("dev")
-			counts := tally(t, r, *trials, func() (outcome, string) { return mainExec(t, r) })
+			counts := tally(t, *trials, func() (outcome, string) {
+				r.Restart("dev") // to the exec that brings up what the others would find
+				return mainExec(t, r)
+			})
 			if counts[right] != *trials {
 				t.Errorf("a single exec went right %d times of %d", counts[right], *trials)
 			}
