@@ -99,9 +99,9 @@ func newBox(t testing.TB, c *cell, env ...string) *Box {
 }
 
 // run runs a command line in the box's environment to its end, and fails the test if it fails.
-func (b *Box) run(args ...string) string {
+func (b *Box) run(args ...string) {
 	b.t.Helper()
-	return run(b.t, b.Tool(args...))
+	run(b.t, b.Tool(args...))
 }
 
 // tool wants a tool, and shadows it by a script that runs it in the cell, with flags before all others.
@@ -133,19 +133,18 @@ func executable(path string) bool {
 }
 
 // run runs a command to its end, and fails the test if it fails.
-func run(t testing.TB, cmd *exec.Cmd) string {
+func run(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, time.Second
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &output, &output, time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer limit.Stop()
 	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%q: %v\n%s%s", cmd.Args, err, &stdout, &stderr)
+		t.Fatalf("%q: %v\n%s", cmd.Args, err, &output)
 	}
-	return strings.TrimSpace(stdout.String())
 }
 
 // eventually waits until ok, which no event tells of, and not longer than for the end of what it depends on.

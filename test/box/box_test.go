@@ -244,10 +244,7 @@ func traces(dir string) (found []string) {
 	if _, err := os.Stat(dir); err == nil {
 		found = append(found, dir)
 	}
-	for _, pattern := range []string{"/sys/fs/cgroup/snug-", "/sys/fs/cgroup/*/snug-"} {
-		groups, _ := filepath.Glob(pattern + filepath.Base(dir)) // the pattern is valid
-		found = append(found, groups...)
-	}
+	found = append(found, groups(dir)...)
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, p := range processes {
 		for _, name := range []string{"cmdline", "environ", "mountinfo"} {
@@ -281,7 +278,7 @@ func TestBoxesEndWithTheProcessOfTheirTest(t *testing.T) {
 				t.Fatalf("no folder in %q", out)
 			}
 			dir = strings.TrimSpace(dir)
-			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			t.Cleanup(func() { forget(t, dir) })
 			var left []string
 			for deadline := time.Now().Add(bound); ; time.Sleep(10 * time.Millisecond) {
 				left = slices.DeleteFunc(traces(dir), func(s string) bool { return !strings.HasPrefix(s, "/proc/") })
@@ -293,5 +290,29 @@ func TestBoxesEndWithTheProcessOfTheirTest(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// groups are the control groups named after a box's folder, wherever this machine has its hierarchies.
+func groups(dir string) (found []string) {
+	for _, pattern := range []string{"/sys/fs/cgroup/snug-", "/sys/fs/cgroup/*/snug-"} {
+		matches, _ := filepath.Glob(pattern + filepath.Base(dir)) // the pattern is valid
+		found = append(found, matches...)
+	}
+	return found
+}
+
+// forget removes what the box of a killed process leaves: its folder, and control groups, of which the kernel may take
+// a moment to see that they are empty.
+func forget(t *testing.T, dir string) {
+	t.Helper()
+	_ = os.RemoveAll(dir)
+	for deadline := time.Now().Add(bound); len(groups(dir)) > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for _, group := range groups(dir) {
+			_ = exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").Run()
+		}
+	}
+	if left := groups(dir); len(left) > 0 {
+		t.Errorf("control groups that cannot be removed: %q", left)
 	}
 }

@@ -181,6 +181,9 @@ func TestTheSideChannelReachesTheTerminalsOfTheMachine(t *testing.T) {
 		t.Errorf("the side channel: %+v", got)
 	}
 	c.Expect("now 41 137")
+	if got := r.Containers("dev"); len(got) != 1 {
+		t.Errorf("containers %q, want one: the side channel's exec joins the main one's", got)
+	}
 	if execs := r.Execs(); len(execs) != 2 || !execs[0].TTY || !execs[0].Ended.IsZero() || execs[1].TTY || execs[1].Ended.IsZero() || execs[1].Argv[0] != "stty" {
 		t.Errorf("the log: %+v", execs)
 	}

@@ -135,6 +135,17 @@ func (m Machine) Running() int {
 	return pid
 }
 
+// Ended reports whether a machine's process 1 has ended, and with it all that ran in the machine: it loses its command
+// line, by which Running knows it, before the kernel has killed the others.
+func Ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
 // owns tells the machine's process from another that got its id later, and from a zombie, which has no command line.
 func (m Machine) owns(pid int) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))

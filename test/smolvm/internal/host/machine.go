@@ -93,7 +93,7 @@ func (c *command) stop(m home.Machine) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	return poll("the end of machine "+m.Name, func() bool { return m.Running() == 0 })
+	return poll("the end of machine "+m.Name, func() bool { return home.Ended(pid) })
 }
 
 func (c *command) remove(m home.Machine) error {
