@@ -229,16 +229,29 @@ func (r *Rig) Containers(machine string) (ids []string) {
 	return ids
 }
 
-// KillContainer kills all that runs in a container, as an administrator might.
+// KillContainer kills all that runs in a container, as an administrator might, and waits for its end.
 func (r *Rig) KillContainer(machine, id string) {
 	r.t.Helper()
-	m := r.home.Machine(machine)
-	// Process ids in crun's state are those of the machine's own namespace.
-	out, err := exec.Command("nsenter", "--all", "--target", strconv.Itoa(m.Running()),
-		"crun", "--root", m.Containers(), "--cgroup-manager", "disabled", "kill", id, "KILL").CombinedOutput()
-	if err != nil {
+	if out, err := r.crun(machine, "kill", id, "KILL"); err != nil {
 		r.t.Fatalf("kill container %s: %v\n%s", id, err, out)
 	}
+	const limit = 10 * time.Second
+	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		out, err := r.crun(machine, "state", id)
+		if err != nil || !bytes.Contains(out, []byte(`"status": "running"`)) {
+			return // without a state crun has forgotten it
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("container %s runs on for %v after a kill", id, limit)
+		}
+	}
+}
+
+// crun runs crun in a machine's own namespaces: process ids in its state are theirs.
+func (r *Rig) crun(machine string, args ...string) ([]byte, error) {
+	m := r.home.Machine(machine)
+	words := []string{"--all", "--target", strconv.Itoa(m.Running()), "crun", "--root", m.Containers(), "--cgroup-manager", "disabled"}
+	return exec.Command("nsenter", append(words, args...)...).CombinedOutput()
 }
 
 // close ends the machines, and the clients that are left, and sees that nothing is.
@@ -278,15 +291,17 @@ func (r *Rig) tell() {
 	}
 }
 
-// processes are those of the double: clients and machines have its folder in their environment, and crun on its
-// command line. What runs in a container ends with its machine.
+// processes are those of the double: clients and machines have its folder in their environment, crun on its command
+// line, and what runs in a container in its mounts. One that is just ending may have lost all but the last.
 func (r *Rig) processes() (pids []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*") // the pattern is valid
 	for _, dir := range entries {
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		environment, _ := os.ReadFile(filepath.Join(dir, "environ")) // another's, or just gone
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		mine := bytes.Contains(environment, []byte(home.Variable+"="+string(r.home)+"\x00")) || bytes.Contains(line, []byte(r.dir+"/"))
+		mounts, _ := os.ReadFile(filepath.Join(dir, "mountinfo"))
+		folder := []byte(r.dir + "/")
+		mine := bytes.Contains(environment, []byte(home.Variable+"="+string(r.home)+"\x00")) || bytes.Contains(line, folder) || bytes.Contains(mounts, folder)
 		if err == nil && mine && pid != os.Getpid() && ptytest.Alive(pid) {
 			pids = append(pids, pid)
 		}

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -75,26 +76,28 @@ func (a *agent) handle(conn *net.UnixConn) error {
 	if err := a.home.Append(record); err != nil {
 		return err
 	}
-	end := a.exec(conn, in, out, req)
+	end, gone := a.exec(conn, in, out, req)
 	record.Ended, record.Exit = time.Now(), end.Status
-	if err := out.WriteJSON(frame.Exit, end); err != nil {
+	if gone {
 		record.Exit = -1
 	}
-	return a.home.Append(record)
+	// First the log: who reads it when the client has ended finds all of this exec.
+	return errors.Join(a.home.Append(record), out.WriteJSON(frame.Exit, end))
 }
 
-// exec runs one command to its end, or starts it only.
-func (a *agent) exec(conn *net.UnixConn, in *frame.Reader, out *frame.Writer, req frame.Request) frame.End {
+// exec runs one command to its end, or starts it only. Gone is whether the client went first.
+func (a *agent) exec(conn *net.UnixConn, in *frame.Reader, out *frame.Writer, req frame.Request) (end frame.End, gone bool) {
 	work, err := a.bringUp(req)
 	if err != nil {
-		return frame.End{Status: 1, Failure: err.Error()}
+		return frame.End{Status: 1, Failure: err.Error()}, false
 	}
 	s := &session{agent: a, conn: conn, in: in, out: out, req: req, work: work}
 	if !req.Detach {
-		return s.run()
+		end = s.run()
+		return end, s.gone.Load()
 	}
 	if err := s.detach(); err != nil {
-		return frame.End{Status: 1, Failure: err.Error()}
+		return frame.End{Status: 1, Failure: err.Error()}, false
 	}
-	return frame.End{}
+	return frame.End{}, false
 }

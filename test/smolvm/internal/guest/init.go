@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -109,5 +110,5 @@ func awaitEnd(fifo string) error {
 	}
 	defer f.Close()
 	_, err = io.Copy(io.Discard, f)
-	return err
+	return errors.Join(errors.New("nobody holds the machine alive any more"), err)
 }

@@ -34,7 +34,8 @@ type session struct {
 	cmd    *exec.Cmd
 	wait   func() error // for the end of cmd
 	stdio  stdio
-	exited atomic.Bool
+	exited atomic.Bool // the command
+	gone   atomic.Bool // the client, and it went first
 }
 
 // run starts the workload and carries its bytes until it has ended.
@@ -182,6 +183,7 @@ func (s *session) killAtHangUp(ended <-chan struct{}) {
 	select {
 	case <-ended: // by itself, before the client went
 	default:
+		s.gone.Store(true)
 		s.kill(s.work, s.cmd)
 	}
 }

@@ -143,7 +143,12 @@ func Ended(pid int) bool {
 		return true
 	}
 	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+	if !strings.HasPrefix(rest, "Z") {
+		return strings.HasPrefix(rest, "X")
+	}
+	// The first thread may be a zombie while others go on; the last one to end ends the machine, and then it vanishes.
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err != nil || len(threads) <= 1
 }
 
 // owns tells the machine's process from another that got its id later, and from a zombie, which has no command line.
