@@ -33,7 +33,8 @@ type cell struct {
 	holder    *exec.Cmd
 	ended     <-chan struct{} // when the holder has
 	pipes     []io.Closer
-	namespace string // as /proc names it
+	held      *os.File // the namespace; nil until it is there
+	namespace string   // as /proc names it
 	joined    sync.WaitGroup
 }
 
@@ -75,7 +76,10 @@ func newCell(t testing.TB, kind rootfs.Kind, flags []string, setup string, args 
 		said, _ := os.ReadFile(c.log()) // of a shell that got as far as that
 		t.Fatalf("make a cell: %v\n%s", err, said)
 	}
-	c.namespace, err = os.Readlink(c.mountNamespace())
+	// Open until the end: else its number could be another's before all that is in it is found.
+	c.held, err = os.Open(c.mountNamespace())
+	must(t, err)
+	c.namespace, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", c.held.Fd()))
 	must(t, err)
 	return c
 }
@@ -152,7 +156,8 @@ func (c *cell) close() {
 	}
 	c.kill()
 	c.joined.Wait()
-	if c.namespace != "" {
+	if c.held != nil {
+		_ = c.held.Close()
 		c.removeCgroup()
 	}
 	if err := os.RemoveAll(c.dir); err != nil {

@@ -49,7 +49,11 @@ func bundle(t testing.TB, tool string, o Options, flags ...string) *Box {
 		}
 		return append(words, Name)
 	}
-	b.remove = func() { b.run(tool, "delete", "--force", Name) }
+	b.remove = func() {
+		// What runs it deletes it: who did that too would find it gone, now and then.
+		b.run(tool, "kill", Name, "KILL")
+		<-ended
+	}
 	return b
 }
 

@@ -43,6 +43,7 @@ func TestProgramsFollowTheirPane(t *testing.T) {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, r, tm) }) {
 			t.FailNow() // the shell is not at its prompt any more
 		}
+		backAtPrompt(tm)
 	}
 	tm.Line("exit 5")
 	tm.WaitText("ended with 5")
@@ -54,6 +55,15 @@ func TestProgramsFollowTheirPane(t *testing.T) {
 func atPrompt(tm *ptytest.Tmux) {
 	tm.WaitFor("a prompt and nothing else", func(screen string) bool {
 		return strings.TrimSpace(screen) == strings.TrimSpace(shellPrompt)
+	})
+}
+
+// backAtPrompt waits until the program that was told to end has ended: what is
+// typed before, vim throws away.
+func backAtPrompt(tm *ptytest.Tmux) {
+	tm.WaitFor("the shell's prompt", func(screen string) bool {
+		all := lines(screen)
+		return strings.TrimSpace(all[len(all)-1]) == strings.TrimSpace(shellPrompt)
 	})
 }
 
