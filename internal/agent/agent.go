@@ -7,6 +7,8 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/snugvm/snug/internal/wire"
@@ -16,22 +18,36 @@ import (
 type Agent struct {
 	cfg      Config
 	terminfo terminfo
+	goodbye  func() // called when the host has asked for the end; may be nil
 
 	mu       sync.Mutex
 	programs map[string]*program
 }
 
+// Serve is New and Agent.Serve.
+func Serve(ctx context.Context, link io.ReadWriteCloser, cfg Config) error {
+	return New(cfg, nil).Serve(ctx, link)
+}
+
+// New returns an agent without programs. When the host asks for the end
+// (wire.RequestShutdown), goodbye, if there is one, is called after the last
+// program has ended and before the host is answered.
+func New(cfg Config, goodbye func()) *Agent {
+	if cfg.Inherit {
+		cfg.User = inheritedUser()
+	}
+	return &Agent{cfg: cfg, goodbye: goodbye, programs: make(map[string]*program)}
+}
+
 // Serve answers the keeper on link until ctx is done or the link is at its
 // end, which for a link that outlives its hosts is never. Programs go on
 // between connections.
-func Serve(ctx context.Context, link io.ReadWriteCloser, cfg Config) error {
-	peer, err := cfg.Peer()
+func (a *Agent) Serve(ctx context.Context, link io.ReadWriteCloser) error {
+	peer, err := a.cfg.Peer()
 	if err != nil {
 		return err
 	}
-	key := ed25519.NewKeyFromSeed(cfg.HostKey)
-	a := &Agent{cfg: cfg, programs: make(map[string]*program)}
-
+	key := ed25519.NewKeyFromSeed(a.cfg.HostKey)
 	l := wire.Listen(link, peer.Mark)
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
@@ -79,8 +95,29 @@ func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
 		return false, nil
 	}
 	a.killAll()
-	syncDisks()
+	if !a.cfg.Inherit { // else the disks are not ours, and outlive us
+		syncDisks()
+	}
+	if a.goodbye != nil {
+		a.goodbye()
+	}
 	return true, nil
+}
+
+// Programs returns how many programs run, and how many have ended whose end no
+// host has acknowledged.
+func (a *Agent) Programs() (running, kept int) {
+	a.mu.Lock()
+	all := slices.Collect(maps.Values(a.programs))
+	a.mu.Unlock()
+	for _, p := range all {
+		if p.over() {
+			kept++
+		} else {
+			running++
+		}
+	}
+	return running, kept
 }
 
 // forget drops a program whose exit status is safe.

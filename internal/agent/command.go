@@ -27,13 +27,14 @@ type command struct {
 	args []string
 	env  []string
 	dir  string
-	user User
+	// as is whom the program runs as; nil for whom the agent does.
+	as *syscall.Credential
 }
 
 // command works out what s asks for. The notice is for the person who asked.
 func (a *Agent) command(s wire.Start) (cmd *command, notice string, err error) {
 	c := &a.cfg
-	cmd = &command{dir: s.Dir, user: c.User}
+	cmd = &command{dir: s.Dir, as: c.credential()}
 	if cmd.dir == "" {
 		cmd.dir = c.Dir
 	}
@@ -42,7 +43,7 @@ func (a *Agent) command(s wire.Start) (cmd *command, notice string, err error) {
 	}
 	if st, err := os.Stat(cmd.dir); err != nil || !st.IsDir() {
 		return nil, "", &wire.Failure{Status: 125, Message: fmt.Sprintf(
-			"working directory %s does not exist in the machine: name one with -w, or share it with -v", cmd.dir)}
+			"working directory %s does not exist in the machine: name one that does with -w", cmd.dir)}
 	}
 	var term []string
 	if s.Pty != nil {
@@ -72,18 +73,11 @@ func (c *Config) shell() string {
 }
 
 func (c *Config) environment(term []string, extra []wire.Env) []string {
-	path := basePath
-	for _, pattern := range toolPaths {
-		dirs, _ := filepath.Glob(pattern) // the patterns are well-formed
-		for _, d := range dirs {
-			path += ":" + d
-		}
+	env := c.baseEnvironment()
+	for _, kv := range term {
+		name, value, _ := strings.Cut(kv, "=")
+		env = setenv(env, name, value)
 	}
-	env := []string{
-		"PATH=" + path, "HOME=" + c.User.Home, "USER=" + c.User.Name,
-		"LOGNAME=" + c.User.Name, "SHELL=" + c.shell(),
-	}
-	env = append(env, term...)
 	for _, e := range extra {
 		if e.Name == "" || strings.ContainsAny(e.Name, "=\x00") || strings.Contains(e.Value, "\x00") {
 			continue
@@ -94,6 +88,23 @@ func (c *Config) environment(term []string, extra []wire.Env) []string {
 		env = setenv(env, e.Name, e.Value)
 	}
 	return env
+}
+
+func (c *Config) baseEnvironment() []string {
+	if c.Inherit {
+		return inheritedEnvironment(c.User.Home)
+	}
+	path := basePath
+	for _, pattern := range toolPaths {
+		dirs, _ := filepath.Glob(pattern) // the patterns are well-formed
+		for _, d := range dirs {
+			path += ":" + d
+		}
+	}
+	return []string{
+		"PATH=" + path, "HOME=" + c.User.Home, "USER=" + c.User.Name,
+		"LOGNAME=" + c.User.Name, "SHELL=" + c.shell(),
+	}
 }
 
 func getenv(env []string, name string) string {
@@ -151,10 +162,7 @@ func lookPath(name, dir, path string) (string, error) {
 func (c *command) start(files *stdio) (*os.Process, error) {
 	attr := &os.ProcAttr{
 		Dir: c.dir, Env: c.env, Files: files.child,
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: files.tty},
-	}
-	if os.Geteuid() == 0 {
-		attr.Sys.Credential = &syscall.Credential{Uid: c.user.UID, Gid: c.user.GID, Groups: c.user.Groups}
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: files.tty, Credential: c.as},
 	}
 	proc, err := os.StartProcess(c.path, c.args, attr)
 	if errors.Is(err, syscall.ENOEXEC) {

@@ -15,6 +15,10 @@ type Config struct {
 	Mark []byte `json:"mark"`
 	// HostKey is the seed of the agent's ed25519 host key, 32 bytes.
 	HostKey []byte `json:"host_key"`
+	// Inherit says that the sandbox around the agent has decided already who
+	// programs are and what they find: they run as the agent does, in its
+	// environment. User is not looked at then.
+	Inherit bool `json:"inherit,omitempty"`
 	// User is whom programs run as.
 	User User `json:"user"`
 	// Dir is the working directory of a program that names none.

@@ -131,7 +131,7 @@ func (p *program) launch() error {
 func (p *program) open() (*stdio, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.User)
+	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.ttyOwner())
 	p.files = files
 	return files, err
 }
@@ -251,6 +251,13 @@ func (p *program) announceExit(exit wire.Exit) {
 	for a := range p.attached {
 		a.Exit(exit)
 	}
+}
+
+// over reports whether the program has ended, or never ran.
+func (p *program) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exit != nil || p.failure != nil
 }
 
 // Attach sends a the news so far and adds it to those who get the rest.

@@ -21,7 +21,7 @@ type stdio struct {
 }
 
 // openStdio opens a PTY with its size and modes set, or pipes.
-func openStdio(pty *wire.Pty, size wire.Size, user User) (*stdio, error) {
+func openStdio(pty *wire.Pty, size wire.Size, owner int) (*stdio, error) {
 	if pty == nil {
 		return openPipes()
 	}
@@ -30,7 +30,7 @@ func openStdio(pty *wire.Pty, size wire.Size, user User) (*stdio, error) {
 		return nil, err
 	}
 	f := &stdio{in: master, out: master, child: []*os.File{slave, slave, slave}, tty: true}
-	if err := prepareTTY(slave, pty.Modes, size, user); err != nil {
+	if err := prepareTTY(slave, pty.Modes, size, owner); err != nil {
 		f.closeChild()
 		f.close()
 		return nil, err
@@ -61,7 +61,7 @@ func openPipes() (*stdio, error) {
 func openPTY() (master, slave *os.File, err error) {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, fmt.Errorf("no pty: open /dev/ptmx: %w", err)
+		return nil, nil, fmt.Errorf("no pty: open /dev/ptmx: %w: mount devpts on the sandbox's /dev/pts, or use -T for pipes", err)
 	}
 	master = os.NewFile(uintptr(fd), "ptmx")
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -70,8 +70,9 @@ func openPTY() (master, slave *os.File, err error) {
 	}
 	name := "/dev/pts/" + strconv.Itoa(n)
 	if err == nil {
-		// Not os.OpenFile: the program must get a blocking descriptor.
-		fd, err = unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		// Not os.OpenFile: the program must get a blocking descriptor. By way
+		// of the master first: in a sandbox /dev/pts can be another one's.
+		fd, err = openSlave(fd, name)
 	}
 	if err != nil {
 		_ = master.Close()
@@ -80,8 +81,17 @@ func openPTY() (master, slave *os.File, err error) {
 	return master, os.NewFile(uintptr(fd), name), nil
 }
 
+func openSlave(master int, name string) (int, error) {
+	const flags = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, flags)
+	if errno == 0 {
+		return int(fd), nil
+	}
+	return unix.Open(name, flags, 0) // Linux before 4.13, and what is no Linux
+}
+
 // prepareTTY sets all that the program may look at in its first system call.
-func prepareTTY(slave *os.File, modes []byte, size wire.Size, user User) error {
+func prepareTTY(slave *os.File, modes []byte, size wire.Size, owner int) error {
 	fd := int(slave.Fd())
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
@@ -91,9 +101,9 @@ func prepareTTY(slave *os.File, modes []byte, size wire.Size, user User) error {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, t); err != nil {
 		return fmt.Errorf("terminal modes: %w", err)
 	}
-	if os.Geteuid() == 0 {
+	if owner >= 0 {
 		// Programs open their terminal by name as well.
-		if err := slave.Chown(int(user.UID), -1); err != nil {
+		if err := slave.Chown(owner, -1); err != nil {
 			return fmt.Errorf("terminal owner: %w", err)
 		}
 	}
