@@ -77,7 +77,7 @@ type Stdio struct {
 
 // enter does what Enter answers for.
 func enter(ctx context.Context, dir, self string, hello Hello) (*net.UnixConn, string, error) {
-	if !validID(hello.ID) || !validID(hello.Hash) || (hello.Config == nil && !hello.End) {
+	if !validID(hello.ID) || !hello.End && (!validID(hello.Hash) || hello.Config == nil) {
 		return nil, "", &failure{FailHello, errors.New("the host's hello is malformed")}
 	}
 	base := filepath.Join(dir, "snug-"+strconv.Itoa(os.Geteuid()))
