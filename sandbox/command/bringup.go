@@ -27,11 +27,12 @@ const (
 
 // setback is an attempt that failed and may be repeated.
 type setback struct {
-	step  string
-	words string // the tool's, for the user
-	err   error
-	fresh bool   // the agent that is there is no good
-	avoid string // this folder is no good
+	step   string
+	words  string // the tool's, for the user
+	err    error
+	fresh  bool   // the agent that is there is no good
+	avoid  string // this folder is no good
+	silent bool   // nothing came in time, and a second wait is the last
 }
 
 func (s *setback) Error() string { return fmt.Sprintf("%s: %s: %v", s.step, s.words, s.err) }
@@ -63,7 +64,7 @@ func (m *Machine) bringUp(ctx context.Context, purpose string) (*link, error) {
 			a.avoid = append(a.avoid, s.avoid)
 			continue
 		}
-		if failed++; failed == tries {
+		if failed++; failed >= tries || s.silent && failed > 1 {
 			return nil, m.errorFrom(Failed, s)
 		}
 		select {
@@ -81,6 +82,7 @@ type attempt struct {
 	purpose string
 	avoid   []string
 	last    *setback
+	unheard int // how often no hello came
 
 	ctx   context.Context
 	c     *client
@@ -237,10 +239,13 @@ func (a *attempt) greet(folder, arch string, sent bool) error {
 	words, err := a.await(step, relay.AnswerHello, relay.AnswerEnded, relay.AnswerFail)
 	var s *setback
 	if errors.As(err, &s) {
-		// It does not run here at all. One that was there may be broken; one
-		// that was sent just now cannot run in this folder.
-		if s.fresh = !sent; sent {
-			s.avoid = folder
+		// The exec was torn, or the agent does not run: twice is no accident. Then
+		// one that was there may be broken, and one that was just sent cannot
+		// run in this folder.
+		if a.unheard++; a.unheard%2 == 0 {
+			if s.fresh = !sent; sent {
+				s.avoid = folder
+			}
 		}
 		return s
 	}
@@ -310,7 +315,7 @@ func (a *attempt) broken(step string, err error) error {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("nothing within %v", a.m.cfg.Patience)
-		return &setback{step: step, words: a.said(), err: err}
+		return &setback{step: step, words: a.said(), err: err, silent: true}
 	}
 	// The tool has ended, or is about to: its status and last words are news.
 	_ = a.c.in.Close()

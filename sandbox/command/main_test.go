@@ -1,3 +1,5 @@
+//go:build linux
+
 package command
 
 import (
@@ -14,6 +16,9 @@ import (
 var agentFile, probe string
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv("SNUG_TEST_FAULTS"); text != "" {
+		os.Exit(beFaulty(text, os.Args[1:]))
+	}
 	dir, err := os.MkdirTemp("", "snug-command-")
 	if err == nil {
 		agentFile = filepath.Join(dir, "snug-agent")

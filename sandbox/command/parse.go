@@ -30,8 +30,8 @@ const (
 	roleMode    role = "mode"    // lxc's --mode
 )
 
-// flag is one flag of a tool.
-type flag struct {
+// flagSpec is one flag of a tool.
+type flagSpec struct {
 	role  role
 	names []string // the last one is its name in a key
 	value arity
@@ -48,14 +48,14 @@ const (
 
 // flags reads a row's list of flags: a line for each, with its role, its names
 // and then "=" if it has a value, "=?" if it may have one.
-func flags(list string) map[string]*flag {
-	all := make(map[string]*flag)
+func flags(list string) map[string]*flagSpec {
+	all := make(map[string]*flagSpec)
 	for line := range strings.Lines(list) {
 		words := strings.Fields(line)
 		if len(words) == 0 {
 			continue
 		}
-		f := &flag{role: role(words[0]), names: words[1:]}
+		f := &flagSpec{role: role(words[0]), names: words[1:]}
 		switch last := words[len(words)-1]; last {
 		case "=":
 			f.value = required
@@ -191,7 +191,7 @@ const (
 )
 
 // flag reads one word of flags, and the value behind it.
-func (p *parser) flag(known map[string]*flag, s style, global bool) error {
+func (p *parser) flag(known map[string]*flagSpec, s style, global bool) error {
 	word := p.rest[0]
 	p.rest = p.rest[1:]
 	name, value, hasValue := strings.Cut(word, "=")
@@ -229,7 +229,7 @@ func (p *parser) flag(known map[string]*flag, s style, global bool) error {
 }
 
 // one applies one flag.
-func (p *parser) one(f *flag, name, value string, hasValue, global bool) error {
+func (p *parser) one(f *flagSpec, name, value string, hasValue, global bool) error {
 	if f.value == required && !hasValue {
 		if len(p.rest) == 0 {
 			return p.errorf("%s has no value", name)
@@ -255,7 +255,7 @@ func (p *parser) one(f *flag, name, value string, hasValue, global bool) error {
 }
 
 // keep repeats a flag for the exec.
-func (p *parser) keep(f *flag, name, value string, hasValue, global bool) {
+func (p *parser) keep(f *flagSpec, name, value string, hasValue, global bool) {
 	words := []string{name}
 	switch {
 	case hasValue && f.value == required:
@@ -279,7 +279,7 @@ func (p *parser) keep(f *flag, name, value string, hasValue, global bool) {
 }
 
 // inBand applies a flag that the exec does not get.
-func (p *parser) inBand(f *flag, name, value string, on bool) error {
+func (p *parser) inBand(f *flagSpec, name, value string, on bool) error {
 	switch f.role {
 	case roleTarget:
 		p.plan.target = value

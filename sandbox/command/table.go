@@ -42,13 +42,13 @@ type row struct {
 	fix       func(p *parser) error // for what no flag can say
 
 	once   sync.Once
-	parsed [2]map[string]*flag
+	parsed [2]map[string]*flagSpec
 }
 
-func (r *row) global() map[string]*flag { r.parse(); return r.parsed[0] }
-func (r *row) flags() map[string]*flag  { r.parse(); return r.parsed[1] }
+func (r *row) global() map[string]*flagSpec { r.parse(); return r.parsed[0] }
+func (r *row) flags() map[string]*flagSpec  { r.parse(); return r.parsed[1] }
 func (r *row) parse() {
-	r.once.Do(func() { r.parsed = [2]map[string]*flag{flags(r.globalFlags), flags(r.execFlags)} })
+	r.once.Do(func() { r.parsed = [2]map[string]*flagSpec{flags(r.globalFlags), flags(r.execFlags)} })
 }
 
 // meaning is what a tool's words mean, and what to do about it.
@@ -63,7 +63,7 @@ func means(kind Kind, words, remedy string) meaning {
 }
 
 // noShell are the words of any tool for a machine without a shell.
-var noShell = means(NoShell, "(exec: \"sh\"|executable file .?sh.? not found|(run|execute)( command)? .?sh.?: no such file|\\bsh: (command )?not found|stat /bin/sh: no such)", "")
+var noShell = means(NoShell, "(exec: \"sh\"|executable file .?sh.? not found|\\bsh\\W{0,2}: no such file|failed to execute sh|\\bsh: (command )?not found|stat /bin/sh: no such)", "")
 
 // explain finds what a tool's words mean.
 func (r *row) explain(words string, p *Plan, target string) (Kind, string) {
