@@ -15,6 +15,7 @@ package relay
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"github.com/snugvm/snug/internal/agent"
@@ -68,6 +69,11 @@ func FolderID(mark []byte) string {
 	sum := sha256.Sum256(append([]byte("snug agent's folder "), mark...))
 	return hex.EncodeToString(sum[:])[:shortHash]
 }
+
+// UserFolder is the folder of a user's agents and of their binary, in a folder
+// that all users may share. On a host that is its own sandbox, snug's other
+// folders lie beside it.
+func UserFolder(uid int) string { return "snug-agent-" + strconv.Itoa(uid) }
 
 // Upload is the name of the file in which the binary arrives.
 const Upload = ".snug-"

@@ -14,7 +14,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -80,7 +79,7 @@ func enter(ctx context.Context, dir, self string, hello Hello) (*net.UnixConn, s
 	if !validID(hello.ID) || !hello.End && (!validID(hello.Hash) || hello.Config == nil) {
 		return nil, "", &failure{FailHello, errors.New("the host's hello is malformed")}
 	}
-	base := filepath.Join(dir, "snug-"+strconv.Itoa(os.Geteuid()))
+	base := filepath.Join(dir, UserFolder(os.Geteuid()))
 	folder := filepath.Join(base, hello.ID)
 	if hello.End {
 		return nil, "", end(ctx, folder)

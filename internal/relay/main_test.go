@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +89,7 @@ func newBox(t *testing.T) *box {
 	return b
 }
 
-func (b *box) base() string { return filepath.Join(b.dir, "snug-"+strconv.Itoa(os.Geteuid())) }
+func (b *box) base() string { return filepath.Join(b.dir, UserFolder(os.Geteuid())) }
 
 func (b *box) folder() string { return filepath.Join(b.base(), FolderID(b.config.Mark)) }
 

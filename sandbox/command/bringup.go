@@ -342,11 +342,15 @@ func (a *attempt) said() string {
 	return oneLine(a.noise.String())
 }
 
-// oneLine is the last lines of a text as one.
+// oneLine is the last lines of a text as one, each as long as an error may be.
 func oneLine(text string) string {
+	const longest = 300
 	var kept []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.TrimSpace(line); len(line) > longest {
+			line = strings.ToValidUTF8(line[:longest], "") + "..."
+		}
+		if line != "" {
 			kept = append(kept, line)
 		}
 	}

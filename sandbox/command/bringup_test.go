@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/snugvm/snug/internal/agent"
+	"github.com/snugvm/snug/internal/relay"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
 )
@@ -32,6 +32,9 @@ type box struct {
 	mu     sync.Mutex
 	said   []string // progress
 }
+
+// of is the box for a test within the test that has made it.
+func (b *box) of(t *testing.T) *box { return &box{t: t, dir: b.dir, bin: b.bin, config: b.config} }
 
 // every program that the script may use, for boxes to choose from.
 var every = []string{"chmod", "head", "dd", "gzip", "uname", "rm", "cat"}
@@ -95,8 +98,11 @@ func (b *box) plan() *Plan {
 
 func (b *box) start() (*Machine, error) {
 	b.config.Plan = b.plan()
-	return Start(b.t.Context(), b.config)
+	return start(b.t.Context(), b.config, binaries)
 }
+
+// binaries are shared by the boxes: to pack them takes its time.
+var binaries = &agents{find: func(string) ([]byte, error) { return os.ReadFile(agentFile) }}
 
 func (b *box) mustStart() *Machine {
 	b.t.Helper()
@@ -126,7 +132,7 @@ func (b *box) works(m *Machine) {
 func (b *box) left() (names []string) {
 	entries, _ := os.ReadDir(b.dir)
 	for _, e := range entries {
-		if e.Name() != "snug-"+strconv.Itoa(os.Geteuid()) {
+		if e.Name() != relay.UserFolder(os.Geteuid()) {
 			names = append(names, e.Name())
 		}
 	}
@@ -217,11 +223,11 @@ func TestBringUpTornAnywhere(t *testing.T) {
 				if !cold { // it was cold, and has made it warm
 					n[0], n[1] = b.carried()
 				}
-				times, cuts := *trials, 0
+				times, edge, cuts := *trials, 3, 0
 				if cold { // which takes its time
-					times /= 4
+					times, edge = times/6, 1
 				}
-				for _, at := range positions(n[direction]-1, 3, times) {
+				for _, at := range positions(n[direction]-1, edge, times) {
 					if cold {
 						must(t, os.RemoveAll(b.dir))
 						must(t, os.Mkdir(b.dir, 0o700))
@@ -255,6 +261,7 @@ func TestBringUpTornAnywhere(t *testing.T) {
 
 // What a tool does instead of the exec, four times of five.
 func TestBringUpThatGoesWrongIsTriedAgain(t *testing.T) {
+	b := newBox(t, shells["dash"], every...)
 	for name, instead := range map[string]string{
 		"nothing":              "exit 0",
 		"torn config":          `echo "parse error: trailing garbage" >&2; exit 1`,
@@ -268,17 +275,15 @@ func TestBringUpThatGoesWrongIsTriedAgain(t *testing.T) {
 		"another one's answer": "echo @00112233445566778899aabbccddeeff hello; exit 0",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBox(t, shells["dash"], every...)
+			b := b.of(t)
 			f := whole()
 			f.Instead, f.Times = instead, tries-1
 			if strings.Contains(name, "echo") {
-				b.config.Patience = 300 * time.Millisecond // such an exec says nothing more
-				f.Times = 2
+				b.config.Patience, f.Times = 3*time.Second, 1 // such an exec says nothing more
 			}
 			execs := b.faulty(f)
 			m, err := b.start()
 			must(t, err)
-			b.config.Patience = 20 * time.Second
 			b.works(m)
 			if n := execs(); n != f.Times+1 {
 				t.Errorf("%d execs, want %d", n, f.Times+1)
@@ -304,6 +309,7 @@ func TestBringUpGivesUpWithTheToolsWords(t *testing.T) {
 }
 
 func TestNoiseBeforeTheAnswerIsSkipped(t *testing.T) {
+	b := newBox(t, shells["dash"], every...)
 	for name, noise := range map[string]string{
 		"a motd":              "Welcome!\r\n * Documentation: https://example.org\r\n",
 		"a prompt":            "\x1b[?2004h$ ",
@@ -313,7 +319,7 @@ func TestNoiseBeforeTheAnswerIsSkipped(t *testing.T) {
 		"another one's hello": "@00112233445566778899aabbccddeeff hello\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBox(t, shells["dash"], every...)
+			b := b.of(t)
 			f := whole()
 			f.Noise, f.Times = noise, 100
 			execs := b.faulty(f)
@@ -371,7 +377,7 @@ func TestAgentThatIsThereAndBrokenIsSentAgain(t *testing.T) {
 			m, err := b.start()
 			must(t, err)
 			must(t, m.Kill())
-			names, err := filepath.Glob(b.dir + "/snug-*/agent-*")
+			names, err := filepath.Glob(b.dir + "/snug-agent-*/agent-*")
 			if len(names) != 1 || err != nil {
 				t.Fatalf("agents %q, %v", names, err)
 			}
@@ -472,7 +478,8 @@ func TestMachineOfAnotherArchitectureOrSystem(t *testing.T) {
 			return os.ReadFile(agentFile)
 		}
 		b.tool = []string{"env", "PATH=" + b.bin + ":/usr/bin:/bin"}
-		_, err := b.start()
+		b.config.Plan = b.plan()
+		_, err := Start(t.Context(), b.config)
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != kind || !errors.Is(err, ErrNoAgentPossible) {
 			t.Errorf("error %v", err)

@@ -74,6 +74,10 @@ var _ sandbox.Machine = (*Machine)(nil)
 // error is an *Error wherever the tool or the machine is to blame; nothing is
 // left behind then.
 func Start(ctx context.Context, cfg Config) (*Machine, error) {
+	return start(ctx, cfg, &agents{find: cfg.Binary})
+}
+
+func start(ctx context.Context, cfg Config, binaries *agents) (*Machine, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
 	}
@@ -86,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 	cfg.Agent.Inherit = true
 	m := &Machine{
 		cfg: cfg, plan: cfg.Plan, id: relay.FolderID(cfg.Agent.Mark), target: cfg.Target,
-		agents: &agents{find: cfg.Binary}, gone: make(chan struct{}),
+		agents: binaries, gone: make(chan struct{}),
 	}
 	if err := m.make(ctx); err != nil {
 		return nil, err

@@ -50,20 +50,21 @@ case $sn_f in end) sn_h="*";; fresh) sn_h=;; esac;
 eval "set -- $sn_p";
 
 sn_d=; for sn_e do sn_not "$sn_e" && continue;
-for sn_l in "$sn_e"/snug-*/"$sn_i"; do
+for sn_l in "$sn_e"/snug-agent-*/"$sn_i"; do
 if sn_our "${sn_l%/*}" && sn_our "$sn_l"; then sn_d=$sn_e; break 2; fi;
 done; done;
 if [ -n "$sn_d" ]; then set -- "$sn_d"; elif [ $sn_f = end ]; then sn_die none; fi;
 
 sn_g=; if [ -n "$sn_h" ]; then
 for sn_e do sn_not "$sn_e" && continue;
-for sn_l in "$sn_e"/snug-*/agent-$sn_h; do
+for sn_l in "$sn_e"/snug-agent-*/agent-$sn_h; do
 if sn_our "${sn_l%/*}" && sn_our "$sn_l" && [ -x "$sn_l" ]; then sn_g=$sn_l; sn_d=$sn_e; break 2; fi;
 done; done; fi;
 
 if [ -n "$sn_g" ]; then sn_say warm "${sn_m:-?}" "$sn_d"; elif [ $sn_f = end ]; then sn_die none; else
 sn_d=; for sn_e do sn_not "$sn_e" && continue;
-sn_t=$sn_e/.snug-$sn_a; ( set -C; echo "exit 7" >"$sn_t" ) || continue;
+sn_t=$sn_e/.snug-$sn_a;
+( set -C; { if [ -x /bin/sh ]; then echo "#!/bin/sh"; fi; echo "exit 7"; } >"$sn_t" ) || continue;
 chmod 700 "$sn_t"; "$sn_t" <"$sn_t";
 if [ $? = 7 ]; then sn_d=$sn_e; break; fi; rm -f "$sn_t";
 done;
