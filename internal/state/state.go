@@ -15,6 +15,8 @@
 //	    trace/              files of --debug, the last 20
 //	$XDG_CACHE_HOME/snug, else ~/.cache/snug
 //	    kernels/            kernels to boot, as scripts/fetch-kernel leaves them
+//	$XDG_CONFIG_HOME/snug, else ~/.config/snug
+//	    config.toml         what the user wants of every command; snug only reads it
 //
 // # Who is alive
 //
@@ -51,6 +53,7 @@ type Dirs struct {
 	Runtime string // locks and sockets of running machines
 	State   string // what is worth reading after the end: traces
 	Cache   string // what can be made again: kernels
+	Config  string // what the user has written
 }
 
 // Locate finds the folders by the XDG Base Directory Specification, reading the
@@ -78,7 +81,11 @@ func Locate(getenv func(string) string) (Dirs, error) {
 	if err != nil {
 		return Dirs{}, err
 	}
-	return Dirs{Runtime: runtimeFolder(getenv("XDG_RUNTIME_DIR")), State: state, Cache: cache}, nil
+	config, err := under("XDG_CONFIG_HOME", ".config")
+	if err != nil {
+		config = "" // without a home there is no configuration, which is no fault
+	}
+	return Dirs{Runtime: runtimeFolder(getenv("XDG_RUNTIME_DIR")), State: state, Cache: cache, Config: config}, nil
 }
 
 func runtimeFolder(xdg string) string {
@@ -92,6 +99,14 @@ func runtimeFolder(xdg string) string {
 
 // Kernels is the folder that holds kernels to boot.
 func (d Dirs) Kernels() string { return filepath.Join(d.Cache, "kernels") }
+
+// ConfigFile is the file that a user writes, or "" where there can be none.
+func (d Dirs) ConfigFile() string {
+	if d.Config == "" {
+		return ""
+	}
+	return filepath.Join(d.Config, "config.toml")
+}
 
 func (d Dirs) machines() string    { return filepath.Join(d.Runtime, "m") }
 func (d Dirs) runtimeLock() string { return filepath.Join(d.Runtime, "lock") }

@@ -17,19 +17,23 @@ func TestLocateFollowsXDG(t *testing.T) {
 	}{
 		"everything set": {
 			map[string]string{"XDG_RUNTIME_DIR": mine, "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "/c"},
-			Dirs{mine + "/snug", "/s/snug", "/c/snug"},
+			Dirs{mine + "/snug", "/s/snug", "/c/snug", ""},
+		},
+		"a folder for the configuration": {
+			map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"},
+			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug", "/x/snug"},
 		},
 		"only a home": {
 			map[string]string{"HOME": "/h"},
-			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug"},
+			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug", "/h/.config/snug"},
 		},
 		"relative paths count as unset": {
 			map[string]string{"HOME": "/h", "XDG_RUNTIME_DIR": "r", "XDG_STATE_HOME": "s", "XDG_CACHE_HOME": "c"},
-			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug"},
+			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug", "/h/.config/snug"},
 		},
 		"a runtime folder that is gone": {
 			map[string]string{"HOME": "/h", "XDG_RUNTIME_DIR": mine + "/gone"},
-			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug"},
+			Dirs{fallback, "/h/.local/state/snug", "/h/.cache/snug", "/h/.config/snug"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
