@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +26,19 @@ type Program interface {
 	Done() <-chan struct{}
 }
 
-// Stdio is where a program's input comes from and its output goes.
+// Filter is what stands between a program's output and a terminal.
+type Filter interface {
+	// Feed takes output, which may be cut anywhere, and returns what of it may go to the terminal, and what the program
+	// is to be answered in the terminal's place. Both are valid until the next call.
+	Feed(p []byte) (out, replies []byte)
+}
+
+// Stdio is where a program's input comes from and its output goes, and what it has to pass on the way: nil where every
+// byte passes as it is.
 type Stdio struct {
-	In       io.Reader
-	Out, Err io.Writer
+	In                   io.Reader
+	Out, Err             io.Writer
+	OutFilter, ErrFilter Filter
 }
 
 // Errors with which Run ends before the program does.
@@ -51,20 +61,32 @@ type Bridge struct {
 
 	progress progressLine
 
-	modes Modes // owned by whoever calls Output
+	modes   Modes       // owned by whoever calls Output
+	answers chan []byte // in a terminal's place
 }
 
-// New returns a bridge to plain files: every byte passes as it is.
+// maxAnswers is how many answers may wait for a program that does not read. More are lost, as a terminal's would be.
+const maxAnswers = 16
+
+// New returns a bridge to plain files, without a terminal's modes, sizes and escapes.
 func New(stdio Stdio) *Bridge {
-	b := &Bridge{io: stdio, escape: NoEscape, ready: make(chan struct{}), open: make(chan struct{})}
+	b := newBridge(stdio)
 	close(b.open)
 	return b
+}
+
+func newBridge(stdio Stdio) *Bridge {
+	return &Bridge{
+		io: stdio, escape: NoEscape, ready: make(chan struct{}), open: make(chan struct{}),
+		answers: make(chan []byte, maxAnswers),
+	}
 }
 
 // NewTerminal returns a bridge to a terminal that a guardian restores. Sizes
 // watches it.
 func NewTerminal(stdio Stdio, ward *terminal.Ward, sizes *terminal.Watcher, escape EscapeChar) *Bridge {
-	b := &Bridge{io: stdio, ward: ward, sizes: sizes, escape: escape, ready: make(chan struct{}), open: make(chan struct{})}
+	b := newBridge(stdio)
+	b.ward, b.sizes, b.escape = ward, sizes, escape
 	if ward.StderrIsTerminal() {
 		b.progress.out = stdio.Err
 	}
@@ -103,6 +125,7 @@ func (b *Bridge) Started() bool {
 // Calls must not overlap.
 func (b *Bridge) Output(p []byte) error {
 	<-b.open
+	p = b.filter(b.io.OutFilter, p)
 	if b.ward == nil {
 		_, err := b.io.Out.Write(p)
 		return err
@@ -112,8 +135,38 @@ func (b *Bridge) Output(p []byte) error {
 
 // ErrOutput writes to standard error what the program did.
 func (b *Bridge) ErrOutput(p []byte) error {
-	_, err := b.io.Err.Write(p)
+	_, err := b.io.Err.Write(b.filter(b.io.ErrFilter, p))
 	return err
+}
+
+// filter returns what of p may pass. What it is answered may wait for the program, and must not hold up its output:
+// a program that does not read would wait for itself.
+func (b *Bridge) filter(f Filter, p []byte) []byte {
+	if f == nil {
+		return p
+	}
+	out, replies := f.Feed(p)
+	if len(replies) > 0 {
+		select {
+		case b.answers <- bytes.Clone(replies):
+		default:
+		}
+	}
+	return out
+}
+
+// copyAnswers gives the program answers as input, until it has ended.
+func (b *Bridge) copyAnswers(p Program) {
+	for {
+		select {
+		case answer := <-b.answers:
+			if _, err := p.Write(answer); err != nil {
+				return
+			}
+		case <-p.Done():
+			return
+		}
+	}
 }
 
 // show writes to the terminal, and has the guardian know beforehand how to
@@ -190,6 +243,9 @@ func (b *Bridge) start(p Program, left chan<- error) error {
 	// Nobody waits for the copier: it ends with the process, or with its
 	// input. It may be in a read that never returns.
 	go b.copyInput(p, left)
+	if b.io.OutFilter != nil || b.io.ErrFilter != nil {
+		go b.copyAnswers(p) // likewise
+	}
 	return nil
 }
 

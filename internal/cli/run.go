@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/snugvm/snug/bridge"
+	"github.com/snugvm/snug/internal/config"
+	"github.com/snugvm/snug/internal/firewall"
 	"github.com/snugvm/snug/internal/machine"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/qemu"
@@ -31,6 +33,7 @@ type runOptions struct {
 	tty    bool
 	noTTY  bool
 	escape bridge.EscapeChar
+	policy firewall.Policy
 	debug  bool
 	args   []string
 }
@@ -54,8 +57,11 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
   snug run --mem 4G -e ANTHROPIC_API_KEY -- claude
   snug run -v ~/data:/data:ro -- python3 count.py
   tar c . | snug run -T -- tar t`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.args = args
+			if o.policy, err = a.policy(cmd, o.policy); err != nil {
+				return err
+			}
 			return a.run(o)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -73,9 +79,25 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
 	f.BoolVarP(&o.tty, "tty", "t", false, "run on a PTY even without a terminal")
 	f.BoolVarP(&o.noTTY, "no-tty", "T", false, "run on pipes even with a terminal")
 	f.Var(&o.escape, "escape", "the `character` that begins ~. ~d ~? at the start of a line, or none")
+	f.Var(&o.policy, policyFlag, "what the program may do to the terminal: draw, also picture and copy, or everything")
 	f.BoolVar(&o.debug, "debug", false, "write a trace to a file in the state folder")
 	_ = cmd.RegisterFlagCompletionFunc("accel", cobra.FixedCompletions([]string{"auto", "kvm", "hvf", "tcg"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc(policyFlag, cobra.FixedCompletions(firewall.PolicyNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// policyFlag is the flag that goes before the key of the same name in the
+// configuration.
+const policyFlag = "terminal-policy"
+
+// policy returns what the flag says, or else the configuration. A configuration
+// that is wrong is an error in any case: whoever wrote it relies on it.
+func (a *app) policy(cmd *cobra.Command, flag firewall.Policy) (firewall.Policy, error) {
+	c, err := config.Load(a.dirs.ConfigFile())
+	if err != nil || cmd.Flags().Changed(policyFlag) {
+		return flag, err
+	}
+	return c.TerminalPolicy, nil
 }
 
 // run is the command. On a terminal it is two processes: this one guards the
@@ -91,7 +113,7 @@ func (a *app) run(o runOptions) error {
 		return a.guard()
 	}
 	start := wire.Start{Env: a.environment(o.env, pty), Dir: spec.Dir, Args: o.args}
-	v, err := a.newViewer(pty, onTerminal, o.escape)
+	v, err := a.newViewer(pty, onTerminal, o.escape, o.policy)
 	if err != nil {
 		return err
 	}
@@ -106,7 +128,9 @@ func (a *app) run(o runOptions) error {
 	if err != nil {
 		return v.finish(statusFailed, err)
 	}
-	return v.finish(v.view(m, spec, start, keeper))
+	status, err := v.view(m, spec, start, keeper)
+	a.sayRefused(v)
+	return v.finish(status, err)
 }
 
 // guard runs this command line again as the viewer, and restores the terminal

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/bridge"
+	"github.com/snugvm/snug/internal/firewall"
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/terminal"
@@ -34,15 +35,18 @@ type viewer struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	policy  firewall.Policy
+	filters []*firewall.Filter
+
 	session *wire.Session
 	shown   [wire.Exited]uint64 // each element owned by its stream's goroutine
 }
 
 // newViewer prepares the terminal, if there is one, before anything else
 // happens: from here on no signal and no resize is lost.
-func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar) (*viewer, error) {
-	stdio := bridge.Stdio{In: a.in, Out: a.out, Err: a.err}
-	v := &viewer{}
+func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar, policy firewall.Policy) (*viewer, error) {
+	v := &viewer{policy: policy}
+	stdio := bridge.Stdio{In: a.in, Out: a.out, Err: a.err, OutFilter: v.filter(a.out), ErrFilter: v.filter(a.err)}
 	if !pty || !onTerminal {
 		v.ctx, v.cancel = context.WithCancelCause(context.Background())
 		v.bridge = bridge.New(stdio)
@@ -57,6 +61,17 @@ func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar) (*viewer
 	v.ctx, v.cancel = context.WithCancelCause(ward.Context())
 	v.bridge = bridge.NewTerminal(stdio, ward, v.sizes, escape)
 	return v, nil
+}
+
+// filter returns what a program's output must pass on its way to f, where that
+// is a terminal. Files and pipes get every byte as it is.
+func (v *viewer) filter(f *os.File) bridge.Filter {
+	if !terminal.IsTerminal(f) {
+		return nil
+	}
+	filter := firewall.New(v.policy)
+	v.filters = append(v.filters, filter)
+	return filter
 }
 
 // view runs a program in m and returns its exit status, or why there is none.
@@ -125,6 +140,16 @@ func (v *viewer) endSession() {
 		case <-v.session.Done():
 			return
 		case <-time.After(hangUpPatience):
+		}
+	}
+}
+
+// sayRefused tells what the program asked of the terminal in vain: a person may
+// miss it, or wonder what the program is up to.
+func (a *app) sayRefused(v *viewer) {
+	for _, f := range v.filters {
+		if refused := f.Refused(); refused != "" {
+			_, _ = fmt.Fprintf(a.err, "snug: kept from the terminal by policy %s: %s\n", v.policy, refused)
 		}
 	}
 }

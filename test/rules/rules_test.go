@@ -18,6 +18,8 @@ var rules = map[string]func(tree) []string{
 	"sandbox imports only the standard library":                       sandboxIsStandard,
 	"screen, asciicast and terminal import nothing of ours":           leavesStandAlone,
 	"sandboxes never import each other":                               sandboxesAreStrangers,
+	"the firewall imports only the standard library":                  firewallIsStandard,
+	"the bridge imports nothing of ours but terminal":                 bridgeIsIndependent,
 	"the agent imports no sandbox, screen, user interface or cobra":   agentIsLean,
 	"only internal/cli knows concrete sandboxes":                      onlyTheCLIKnowsSandboxes,
 	"every package has a package doc":                                 packagesAreDocumented,
@@ -45,6 +47,26 @@ func TestRules(t *testing.T) {
 func sandboxIsStandard(t tree) (breaches []string) {
 	for imported, by := range t.needs("sandbox") {
 		if !t.standard(imported) {
+			breaches = append(breaches, by+" imports "+imported)
+		}
+	}
+	return breaches
+}
+
+// What judges hostile input is small enough to be read whole.
+func firewallIsStandard(t tree) (breaches []string) {
+	for imported, by := range t.needs("internal/firewall") {
+		if !t.standard(imported) {
+			breaches = append(breaches, by+" imports "+imported)
+		}
+	}
+	return breaches
+}
+
+// The bridge declares what it needs of a program and of a filter; whoever puts it together chooses them.
+func bridgeIsIndependent(t tree) (breaches []string) {
+	for imported, by := range t.needs("bridge") {
+		if t.ours(imported) && !within(imported, "bridge") && !within(imported, "terminal") {
 			breaches = append(breaches, by+" imports "+imported)
 		}
 	}
