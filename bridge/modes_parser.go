@@ -32,6 +32,7 @@ const maxBody = 256
 type outputParser struct {
 	state        parserState
 	intermediate byte // of an escape sequence; the first of several
+	shifts       bool // what is fed has SO or SI in it
 	control      controlSequence
 	body         [maxBody]byte
 	bodyLen      int
@@ -39,12 +40,15 @@ type outputParser struct {
 
 // feed calls m's methods for each control function that p completes.
 func (o *outputParser) feed(p []byte, m *Modes) {
+	o.shifts = bytes.IndexByte(p, shiftOut) >= 0 || bytes.IndexByte(p, shiftIn) >= 0
 	for len(p) > 0 {
 		switch o.state {
 		case stGround:
 			p = o.text(p, m)
 		case stOSC, stString:
 			p = o.stringBytes(p, m)
+		case stControl:
+			p = o.controlBytes(p, m)
 		default:
 			o.step(p[0], m)
 			p = p[1:]
@@ -60,6 +64,9 @@ func (o *outputParser) text(p []byte, m *Modes) (rest []byte) {
 		run, rest = p[:end], p[end+1:]
 		o.begin()
 	}
+	if !o.shifts {
+		return rest
+	}
 	out, in := bytes.LastIndexByte(run, shiftOut), bytes.LastIndexByte(run, shiftIn)
 	if out >= 0 {
 		m.shift(true)
@@ -68,6 +75,22 @@ func (o *outputParser) text(p []byte, m *Modes) (rest []byte) {
 		m.shift(false)
 	}
 	return rest
+}
+
+// controlBytes passes over a control sequence's bytes to the one after its final, or to one that is none of its own.
+func (o *outputParser) controlBytes(p []byte, m *Modes) (rest []byte) {
+	for i, c := range p {
+		if c < ' ' || c >= 0x7f {
+			o.step(c, m)
+			return p[i+1:]
+		}
+		if o.control.add(c) {
+			o.state = stGround
+			m.control(&o.control)
+			return p[i+1:]
+		}
+	}
+	return nil
 }
 
 // begin starts an escape sequence.
@@ -107,7 +130,7 @@ func (o *outputParser) stringBytes(p []byte, m *Modes) (rest []byte) {
 	return rest
 }
 
-// step takes one byte of a sequence.
+// step takes one byte of a sequence, but what belongs to a control sequence.
 func (o *outputParser) step(c byte, m *Modes) {
 	switch {
 	case c == can || c == sub:
@@ -128,10 +151,7 @@ func (o *outputParser) step(c byte, m *Modes) {
 		}
 	case o.state == stEscape:
 		o.escapeByte(c, m)
-	case o.control.add(c):
-		o.state = stGround
-		m.control(&o.control)
-	case c >= 0x7f:
+	default:
 		o.state = stGround // no byte of a sequence
 	}
 }

@@ -68,6 +68,8 @@ func (m *Modes) control(c *controlSequence) {
 		s.margins = c.param(0, 1) > 1 || c.param(1, 0) > 0
 	case 'm':
 		s.attributes = s.attributes.after(c)
+		m.during.attributes |= s.attributes
+		return // the rest is as it was, and there are many of these
 	case '>'<<16 | 'm':
 		s.modifyKeys = keyResource(s.modifyKeys, c)
 	case '>'<<16 | 'n': // "disable", which for these resources is not the default
@@ -84,6 +86,8 @@ func (m *Modes) control(c *controlSequence) {
 		s.locator = c.param(0, 0) != 0
 	case 't':
 		s.followTitle(c)
+	default:
+		return // what draws
 	}
 	m.passed()
 }
