@@ -1,15 +1,22 @@
 //go:build linux
 
-package firewall
+package firewall_test
 
 import (
+	"crypto/ed25519"
 	"io"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/snugvm/snug/bridge"
+	"github.com/snugvm/snug/internal/firewall"
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,7 +41,7 @@ func BenchmarkFilter(b *testing.B) {
 	for _, o := range outputs {
 		b.Run(o.name, func(b *testing.B) {
 			p := packetOf(o.unit)
-			f := New(Default)
+			f := firewall.New(firewall.Default)
 			b.SetBytes(int64(len(p)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -45,60 +52,136 @@ func BenchmarkFilter(b *testing.B) {
 	}
 }
 
-// BenchmarkPTY is the end of the viewer's way: output is written to a terminal in raw mode, which somebody reads. It
-// reports what part of it the filter takes.
-func BenchmarkPTY(b *testing.B) {
+// BenchmarkViewer is the viewer's way of output: from SSH on a unix socket by way of a filter and the modes to a terminal
+// in raw mode, which somebody reads. It reports what part of the time the filter takes.
+func BenchmarkViewer(b *testing.B) {
 	for _, o := range outputs {
 		b.Run(o.name, func(b *testing.B) {
+			p := packetOf(o.unit)
+			keeper, viewer := sshChannel(b)
 			master, slave, err := pty.Open()
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer master.Close()
 			raw(b, slave)
-			go func() { _, _ = io.Copy(io.Discard, master) }() // ends with the terminal
-			share(b, slave, packetOf(o.unit))
-			_ = slave.Close()
-		})
-	}
-}
-
-// BenchmarkPipe is the same with a pipe for a terminal: nothing that shows output is as fast.
-func BenchmarkPipe(b *testing.B) {
-	for _, o := range outputs {
-		b.Run(o.name, func(b *testing.B) {
-			r, w, err := os.Pipe()
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer r.Close()
-			go func() {
-				for buf := make([]byte, 64<<10); ; {
-					if _, err := r.Read(buf); err != nil {
+			var ends sync.WaitGroup
+			ends.Go(func() { _, _ = io.Copy(io.Discard, master) })
+			ends.Go(func() {
+				for {
+					if _, err := keeper.Write(p); err != nil {
 						return
 					}
 				}
-			}()
-			share(b, w, packetOf(o.unit))
-			_ = w.Close()
+			})
+			var modes bridge.Modes
+			share(b, len(p), func(f *firewall.Filter, spent *time.Duration) error {
+				if _, err := io.ReadFull(viewer, p[:len(p):len(p)]); err != nil {
+					return err
+				}
+				start := time.Now()
+				out, _ := f.Feed(p)
+				*spent += time.Since(start)
+				modes.Feed(out)
+				_, err := slave.Write(out)
+				return err
+			})
+			_ = viewer.Close()
+			_ = keeper.Close()
+			_ = slave.Close()
+			_ = master.Close()
+			ends.Wait()
 		})
 	}
 }
 
-// share writes p through a filter, and reports which part of the time the filter takes: what it costs of the throughput.
-func share(b *testing.B, w io.Writer, p []byte) {
-	f := New(Default)
-	b.SetBytes(int64(len(p)))
+// BenchmarkPTY is the end of it: a copy to a terminal.
+func BenchmarkPTY(b *testing.B) {
+	for _, o := range outputs {
+		b.Run(o.name, func(b *testing.B) {
+			p := packetOf(o.unit)
+			master, slave, err := pty.Open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			raw(b, slave)
+			var ends sync.WaitGroup
+			ends.Go(func() { _, _ = io.Copy(io.Discard, master) })
+			share(b, len(p), func(f *firewall.Filter, spent *time.Duration) error {
+				start := time.Now()
+				out, _ := f.Feed(p)
+				*spent += time.Since(start)
+				_, err := slave.Write(out)
+				return err
+			})
+			_ = slave.Close()
+			_ = master.Close()
+			ends.Wait()
+		})
+	}
+}
+
+// share reports which part of the time of step a filter takes: what it costs of the throughput.
+func share(b *testing.B, size int, step func(*firewall.Filter, *time.Duration) error) {
+	f := firewall.New(firewall.Default)
+	b.SetBytes(int64(size))
 	var filter time.Duration
 	for b.Loop() {
-		start := time.Now()
-		out, _ := f.Feed(p)
-		filter += time.Since(start)
-		if _, err := w.Write(out); err != nil {
+		if err := step(f, &filter); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(100*float64(filter)/float64(b.Elapsed()), "%filter")
+}
+
+// sshChannel returns the two ends of a channel between a keeper and a viewer.
+func sshChannel(b *testing.B) (keeper, viewer ssh.Channel) {
+	b.Helper()
+	listener, err := net.Listen("unix", filepath.Join(b.TempDir(), "s"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	served := make(chan ssh.Channel, 1)
+	go func() { // ends with the connection
+		config := &ssh.ServerConfig{NoClientAuth: true}
+		config.AddHostKey(signer)
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, opened, requests, err := ssh.NewServerConn(c, config)
+		if err != nil {
+			return
+		}
+		go ssh.DiscardRequests(requests)
+		for ch := range opened {
+			accepted, requests, err := ch.Accept()
+			if err != nil {
+				return
+			}
+			go ssh.DiscardRequests(requests)
+			served <- accepted
+		}
+	}()
+	client, err := ssh.Dial("unix", listener.Addr().String(), &ssh.ClientConfig{HostKeyCallback: ssh.FixedHostKey(signer.PublicKey())})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = client.Close() })
+	viewer, requests, err := client.OpenChannel("session", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	return <-served, viewer
 }
 
 // raw lets bytes through a terminal as they are.

@@ -43,6 +43,7 @@ var known = map[class]string{
 	{'?', '$'}: "p",
 	{0, '\''}:  "wz{|}~",   // locator, columns
 	{0, '*'}:   "x",        // what rectangles are
+	{0, '%'}:   "m",        // nothing, by which vim tells terminals apart
 	{0, '#'}:   "PQRpq{|}", // pushed attributes and colours
 }
 

@@ -18,7 +18,7 @@ func (f *Filter) deviceHeader(c byte) {
 	case only(header[:len(header)-1], &sixelHeader) && c == 'q' && f.policy != Strict:
 		f.startStreaming()
 	case len(header) == 2 && c == 'q' && (header[0] == '$' || header[0] == '+'):
-	case string(header) == "=1s", string(header) == "=2s":
+	case string(header) == "=1s", string(header) == "=2s", string(header) == "z":
 	default:
 		f.refuseDevice(header)
 		f.state = skipping
@@ -49,7 +49,9 @@ func (f *Filter) device(body []byte) {
 		} else {
 			f.answer("\x1bP0+r" + st)
 		}
-	case len(body) == 3: // synchronized output, as iTerm2 began it
+	case string(body) == "=1s", string(body) == "=2s": // synchronized output, as iTerm2 began it
+		f.passString(st)
+	case string(body) == "zz": // nothing, by which vim tells terminals apart that print what they do not know
 		f.passString(st)
 	}
 }

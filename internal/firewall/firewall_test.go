@@ -187,6 +187,8 @@ var sequences = []struct {
 	{name: "prefix and intermediate", output: "\x1b[?1;1*y"},
 	{name: "an OSC with leading zeros", output: "\x1b]052;c;?\a\x1b]00;x\a\x1b];x\a\x1b]52c;?\a"},
 	{name: "drawing", output: "\x1b[2J\x1b[H\x1b[10;20H\x1b[K\x1b[1;31m\x1b[38;2;1;2;3mx\x1b[38:5:1m\x1b[0m\x1b7\x1b8\x1bM\x1b[?25l\x1b[?1049h\x1b[2 q\x1b[3;4r\x1bc\x1b[!p\x1b#8\x1b[?2026h\x1b[?2026l", byDefault: same, byStrict: same},
+	{name: "vim's questions of how a terminal takes the unknown", output: "\x1bPzz\x1b\\\x1b[0%m", byDefault: same, byStrict: same},
+	{name: "almost vim's", output: "\x1bPzzz\x1b\\\x1b[0%n"},
 	{name: "unknown but well-formed", output: "\x1b[5v\x1b[=1;2z", byDefault: same},
 }
 

@@ -30,34 +30,62 @@ func (f *Filter) harmless(p []byte) int {
 	return 0
 }
 
-// harmlessControl is harmless for a CSI sequence.
+// harmlessControl is harmless for a CSI sequence. Most draw, by numbers of four digits at most.
 func (f *Filter) harmlessControl(p []byte) int {
-	i, private, known := 2, false, true
-	if p[2] == '?' {
-		i, private = 3, true
-	}
-	number, digits := 0, 0
-	for end := min(len(p), maxControl); i < end; i++ {
+	separator := 1 // where the last one is
+	for i := 2; i < len(p) && i < maxControl; i++ {
 		c := p[i]
-		if d := c - '0'; d <= 9 {
-			number = number*10 + int(d)
-			digits++
+		if c-'0' < 10 {
 			continue
 		}
-		known = known && digits < 5 && !(private && refusedMode(true, number, true))
-		number, digits = 0, 0
-		switch {
-		case c == ';' || c == ':' && !private:
-		case c >= '@' && c < del:
-			if known && (drawing[c] && !private || private && (c == 'h' || c == 'l')) || f.judge(p[:i+1]) == pass {
+		if i-separator > 5 {
+			break
+		}
+		if c != ';' && c != ':' {
+			if drawing[c] {
+				return i + 1
+			}
+			break
+		}
+		separator = i
+	}
+	if p[2] == '?' {
+		if n := harmlessModes(p); n > 0 {
+			return n
+		}
+	}
+	for i := 2; i < len(p) && i < maxControl; i++ {
+		switch c := p[i]; {
+		case c < ' ' || c >= del:
+			return 0
+		case c >= '@':
+			if f.judge(p[:i+1]) == pass {
 				return i + 1
 			}
 			return 0
-		case c < ' ' || c >= del:
-			return 0
-		default:
-			known = false // a prefix or an intermediate
 		}
+	}
+	return 0
+}
+
+// harmlessModes is harmless for private modes.
+func harmlessModes(p []byte) int {
+	mode := 0
+	for i := 3; i < len(p) && i < maxControl; i++ {
+		c := p[i]
+		if c-'0' < 10 {
+			if mode = mode*10 + int(c-'0'); mode > 9999 {
+				return 0
+			}
+			continue
+		}
+		if c != ';' && c != 'h' && c != 'l' || refusedMode(true, mode, true) {
+			return 0
+		}
+		if c != ';' {
+			return i + 1
+		}
+		mode = 0
 	}
 	return 0
 }
