@@ -20,6 +20,12 @@ func TestRulesFindTheirBreach(t *testing.T) {
 		{sandboxIsStandard, []string{`sandbox/a.go: import ` + us + `screen"`, `screen/a.go:`}, "sandbox/a.go imports screen"},
 		{sandboxIsStandard, []string{`sandbox/a.go: import "io"`, `sandbox/a_test.go: import "golang.org/x/sys/unix"`}, ""},
 
+		{firewallIsStandard, []string{`internal/firewall/a.go: import ` + us + `terminal"`, `terminal/a.go:`}, "internal/firewall/a.go imports terminal"},
+		{firewallIsStandard, []string{`internal/firewall/a.go: import "bytes"`, `internal/firewall/a_test.go: import "golang.org/x/sys/unix"`}, ""},
+
+		{bridgeIsIndependent, []string{`bridge/a.go: import ` + us + `internal/firewall"`, `internal/firewall/a.go:`}, "bridge/a.go imports internal/firewall"},
+		{bridgeIsIndependent, []string{`bridge/a.go: import (` + us + `terminal"; "golang.org/x/sys/unix")`, `terminal/a.go:`}, ""},
+
 		{leavesStandAlone, []string{`terminal/a.go: import ` + us + `screen"`, `screen/a.go:`}, "terminal/a.go imports screen"},
 		{leavesStandAlone, []string{`screen/a.go: import ` + us + `screen/vt"`, `screen/vt/a.go: import "github.com/rivo/uniseg"`}, ""},
 
