@@ -79,6 +79,18 @@ func (tm *Tmux) Paste(p []byte) {
 	tm.run("paste-buffer", "-p", "-r", "-d", "-b", "ptytest")
 }
 
+// SetBuffer puts text where tmux keeps what was copied, and lets the pane's program ask for it and set it by OSC 52.
+func (tm *Tmux) SetBuffer(text string) {
+	tm.t.Helper()
+	tm.run("set-option", "-s", "set-clipboard", "on", ";", "set-buffer", "--", text)
+}
+
+// Buffer returns what was copied last.
+func (tm *Tmux) Buffer() string {
+	tm.t.Helper()
+	return tm.run("show-buffer")
+}
+
 // Capture returns the screen: a line per row, trailing spaces removed.
 func (tm *Tmux) Capture() string {
 	tm.t.Helper()
