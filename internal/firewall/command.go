@@ -77,8 +77,12 @@ func (f *Filter) command(body []byte, end string) {
 // commandPasses judges the commands that pass as they are or not at all.
 func (f *Filter) commandPasses(n int, args []byte) bool {
 	switch n {
-	case 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 104, 105, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119:
-		return only(args, &colours) // set, ask, reset; the answer is a colour
+	case 4, 5:
+		return isPalette(args)
+	case 10, 11, 12, 13, 14, 15, 16, 17, 18, 19:
+		return only(args, &colours) // set or ask; the answer is a colour
+	case 104, 105, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119:
+		return only(args, &numbers) // reset; of numbers
 	case 21:
 		return only(args, &colourKeys) // kitty's; the answer repeats the key
 	case 22:
@@ -102,6 +106,20 @@ func (f *Filter) commandPasses(n int, args []byte) bool {
 		f.refuse(remoteControl) // xterm's log file, Emacs's functions
 	}
 	return false
+}
+
+// isPalette reports whether args are numbers of colours, each with a colour to set or a question. The answer repeats
+// the number.
+func isPalette(args []byte) bool {
+	index := true
+	for rest, more := args, true; more; index = !index {
+		var arg []byte
+		arg, rest, more = bytes.Cut(rest, []byte{';'})
+		if index && !only(bytes.TrimPrefix(arg, []byte{'-'}), &decimal) || !only(arg, &colours) {
+			return false
+		}
+	}
+	return true
 }
 
 // proprietary judges iTerm2's commands.

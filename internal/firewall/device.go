@@ -15,7 +15,7 @@ func (f *Filter) deviceHeader(c byte) {
 	f.headed = true
 	header := f.held[2:]
 	switch {
-	case only(header[:len(header)-1], &sixelHeader) && c == 'q' && f.policy != Strict:
+	case only(header[:len(header)-1], &numbers) && c == 'q' && f.policy != Strict:
 		f.startStreaming()
 	case len(header) == 2 && c == 'q' && (header[0] == '$' || header[0] == '+'):
 	case string(header) == "=1s", string(header) == "=2s", string(header) == "z":
@@ -113,7 +113,7 @@ func (f *Filter) graphics(keys []byte) bool {
 var (
 	decimal         = set("0123456789")
 	hexadecimal     = set("0123456789abcdefABCDEF")
-	sixelHeader     = set("0123456789;")
+	numbers         = set("0123456789;")
 	capabilityNames = set("0123456789abcdefABCDEF;")
 	graphicsValue   = set("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-")
 )

@@ -81,6 +81,7 @@ var sequences = []struct {
 	{name: "font query", output: "\x1b]50;?\a"},
 	{name: "font", output: "\x1b]50;#1;rm -rf\a"},
 	{name: "rxvt's graphics query", output: "\x1bGQ\n", byDefault: "Q\n", byStrict: "Q\n"},
+	{name: "query of colours that echoes", output: "\x1b]4;id;?\a\x1b]4;1;?;reboot;?\a\x1b]5;x\a\x1b]104;x\a\x1b]110;x\a\x1b]10;$(id)\a"},
 	{name: "kitty's colours", output: "\x1b]21;foreground=?;cursor=red\x1b\\", byDefault: same, byStrict: same},
 	{name: "kitty's colours with an echo", output: "\x1b]21; id =?\x1b\\"},
 
