@@ -61,6 +61,7 @@ type Bridge struct {
 
 	progress progressLine
 
+	writing sync.Mutex  // on a terminal that both outputs may be
 	modes   Modes       // owned by whoever calls Output
 	answers chan []byte // in a terminal's place
 }
@@ -127,15 +128,24 @@ func (b *Bridge) Output(p []byte) error {
 	<-b.open
 	p = b.filter(b.io.OutFilter, p)
 	if b.ward == nil {
-		_, err := b.io.Out.Write(p)
-		return err
+		return b.write(b.io.Out, p)
 	}
 	return b.show(p)
 }
 
 // ErrOutput writes to standard error what the program did.
 func (b *Bridge) ErrOutput(p []byte) error {
-	_, err := b.io.Err.Write(b.filter(b.io.ErrFilter, p))
+	return b.write(b.io.Err, b.filter(b.io.ErrFilter, p))
+}
+
+// write writes output without a guarded terminal. Where both outputs are filtered they are one terminal, most likely,
+// and what is harmless apart must not mix to what is not.
+func (b *Bridge) write(w io.Writer, p []byte) error {
+	if b.io.OutFilter != nil && b.io.ErrFilter != nil {
+		b.writing.Lock()
+		defer b.writing.Unlock()
+	}
+	_, err := w.Write(p)
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/snugvm/snug/internal/state"
 	"github.com/spf13/cobra"
@@ -53,9 +55,20 @@ func Run(args []string) int {
 		status, err = own.status, own.err
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(a.err, "snug:", err)
+		_, _ = fmt.Fprintln(a.err, "snug:", printable(err.Error()))
 	}
 	return status
+}
+
+// printable makes a message harmless to a terminal: its words may come from a
+// guest.
+func printable(message string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' {
+			return r
+		}
+		return ' '
+	}, message)
 }
 
 func (a *app) root() *cobra.Command {

@@ -41,14 +41,15 @@ func inlinePicture(args []byte) bool {
 	if !clean(args) {
 		return false
 	}
-	all := bytes.Split(args, []byte{';'})
-	last := ""
-	for _, arg := range all {
-		if value, ok := bytes.CutPrefix(arg, []byte("inline=")); ok {
-			last += string(value) // given twice it is not 1
+	inline, other := 0, 0
+	for arg := range bytes.SplitSeq(args, []byte{';'}) {
+		if value, ok := bytes.CutPrefix(arg, []byte("inline=")); ok && string(value) == "1" {
+			inline++
+		} else if ok {
+			other++
 		}
 	}
-	return last == "1"
+	return inline == 1 && other == 0
 }
 
 // command judges a complete OSC.

@@ -116,8 +116,8 @@ func (f *Filter) judge(seq []byte) verdict {
 			if c.prefix == 0 && !reportsWindow(&c) {
 				return drop
 			}
-		case 'h', 'l':
-			if c.prefix == 0 || c.prefix == '?' {
+		case 'h', 'l', 'r':
+			if c.prefix == '?' || c.prefix == 0 && c.final != 'r' {
 				return f.judgeModes(&c)
 			}
 		}
@@ -181,7 +181,18 @@ func reportsWindow(c *control) bool {
 	return false
 }
 
-const modePasteEvents = 5522 // pastes that are read from the clipboard by OSC 5522, which does not pass
+const (
+	modePasteEvents = 5522 // pastes that are read from the clipboard by OSC 5522, which does not pass
+	modeHighlight   = 1001 // of the mouse: a press hangs the terminal until the program answers
+)
+
+// refuses reports whether no filter lets the sequence set or reset a mode, or restore it to what it may have been.
+func (c *control) refuses(mode int) bool {
+	if c.final == 'r' && mode == modeHighlight {
+		return false // mc restores it, and nothing that passes has switched it on
+	}
+	return refusedMode(c.prefix != 0, mode, c.final != 'l')
+}
 
 // refusedMode says which modes of SM and RM, or private ones of DECSET and DECRST, no filter passes.
 func refusedMode(private bool, mode int, on bool) bool {
@@ -193,9 +204,10 @@ func refusedMode(private bool, mode int, on bool) bool {
 		3: // DECCOLM: resizes the window
 		return true
 	case 38, // DECTEK: a Tektronix 4014 reads everything else
-		40,   // lets DECCOLM resize
-		46,   // logs to a file
-		1001, // mouse highlighting: a press hangs the terminal until the program answers
+		40, // lets DECCOLM resize
+		42, // DECNRCM: takes xterm out of UTF-8
+		46, // logs to a file
+		modeHighlight,
 		1043, // raises the window at a bell
 		modePasteEvents:
 		return on
@@ -217,7 +229,7 @@ func (f *Filter) judgeModes(c *control) verdict {
 		var param []byte
 		param, rest, more = bytes.Cut(rest, []byte{';'})
 		mode := number(param)
-		if refusedMode(c.prefix != 0, mode, c.final == 'h') {
+		if c.refuses(mode) {
 			result = rewrite
 			continue
 		}

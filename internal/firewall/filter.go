@@ -226,7 +226,7 @@ func (f *Filter) continueCharacter(c byte) (taken bool) {
 // step takes one byte of what is held back.
 func (f *Filter) step(i int) int {
 	c := f.in[i]
-	var taken bool
+	taken := true
 	switch f.state {
 	case inCharacter:
 		taken = f.continueCharacter(c)
@@ -235,7 +235,7 @@ func (f *Filter) step(i int) int {
 	case inControl:
 		taken = f.control(c)
 	case inString:
-		taken = f.collect(c)
+		f.collect(c)
 	case inPalette:
 		taken = f.paletteDigit(c)
 	default:

@@ -89,6 +89,8 @@ var sequences = []struct {
 	{name: "VT52", output: "\x1b[?2l\x1b<", byDefault: "\x1b<", byStrict: "\x1b<"},
 	{name: "Tektronix", output: "\x1b[?38h"},
 	{name: "out of UTF-8", output: "\x1b%@\x1b%/B\x1b%G", byDefault: "\x1b%G", byStrict: "\x1b%G"},
+	{name: "national sets, which take xterm out of UTF-8", output: "\x1b[?42h\x1b[?42l", byDefault: "\x1b[?42l", byStrict: "\x1b[?42l"},
+	{name: "modes restored", output: "\x1b[?1s\x1b[?1r\x1b[?42;3;1;38r\x1b[2;3r", byDefault: "\x1b[?1s\x1b[?1r\x1b[?1r\x1b[2;3r", byStrict: "\x1b[?1s\x1b[?1r\x1b[?1r\x1b[2;3r"},
 	{name: "double-byte sets", output: "\x1b$B\x1b$)C", byDefault: "", byStrict: ""},
 	{name: "8-bit answers", output: "\x1b G\x1b F", byDefault: "\x1b F", byStrict: "\x1b F"},
 	{name: "conformance level", output: "\x1b[61\"p"},

@@ -9,6 +9,7 @@ import (
 // Policy says how much a guest may do with the terminal. It is a flag value and a value of the configuration.
 type Policy uint8
 
+// The policies.
 const (
 	Default Policy = iota // what programs need, and nothing that reads or changes the host
 	Strict                // drawing, colours, keys and titles only

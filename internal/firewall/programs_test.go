@@ -82,14 +82,13 @@ var programs = []struct {
 	{"tput", "ncurses-bin", []string{"sh", "-c", `for c in clear bold smso rmso sgr0 smul rmul smcup rmcup civis cnorm smkx rmkx cuu1 el ed dl1 il1 rmacs smacs bel flash \
 		"cup 5 5" "setaf 3" "setab 200" "csr 2 20" "ich 3" "dch 3" "indn 2" "ech 4" "hpa 3" "vpa 4" sc rc op oc smir rmir smam rmam "sgr 1 1 1 1 1 0 0 0 1" u7 u9; do
 			tput $c; printf 'xyz\n'; done`}, nil},
+	// Driven from within: what comes at once tmux takes for pasted, not for its keys.
 	{"tmux", "tmux", []string{"tmux", "-L", "firewall", "-f", "/dev/null", "new-session", "sh"}, func(c *ptytest.Console) {
 		c.Expect("[0]")
-		c.Send("\x02\"\x02%")
-		c.Send("echo in a pane\r")
+		c.Send("tmux -L firewall split-window \\; split-window -h \\; select-pane -t 0; echo in a pane\r")
 		c.Expect("in a pane")
-		c.Send("\x02&")
-		c.Expect("(y/n)")
-		c.Send("y")
+		c.Expect("┬")
+		c.Send("tmux -L firewall kill-server\r")
 	}},
 	{"watch", "procps", []string{"watch", "-c", "-n", "0.2", "ls --color=always /"}, func(c *ptytest.Console) {
 		c.Expect("Every")

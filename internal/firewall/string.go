@@ -6,27 +6,26 @@ import "bytes"
 // and passed or dropped whole. Pictures pass as they come once their introducer has been judged.
 
 // collect takes a byte of a string that is held.
-func (f *Filter) collect(c byte) (taken bool) {
+func (f *Filter) collect(c byte) {
 	switch {
 	case c == esc:
 		f.state = inStringEsc
-		return true
 	case c == can || c == sub:
 		f.state = ground
-		return true
 	case c == bel && f.kind == ']':
 		f.finish("\a")
-		return true
-	}
-	if len(f.held) == 2 && f.kind == ']' && (c == 'P' || c == 'R') {
+	case len(f.held) == 2 && f.kind == ']' && (c == 'P' || c == 'R'):
 		f.consolePalette(c)
-		return true
-	}
-	if len(f.held) >= f.limit() {
+	case len(f.held) >= f.limit():
 		f.tooLong()
-		return true
+	default:
+		f.held = append(f.held, c)
+		f.header(c)
 	}
-	f.held = append(f.held, c)
+}
+
+// header judges what introduces a string, where that can be told before its end.
+func (f *Filter) header(c byte) {
 	switch f.kind {
 	case 'P':
 		f.deviceHeader(c)
@@ -35,7 +34,6 @@ func (f *Filter) collect(c byte) (taken bool) {
 	case ']':
 		f.commandHeader(c)
 	}
-	return true
 }
 
 // limit is how much is held of the string.
