@@ -3,9 +3,12 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -61,14 +64,19 @@ func TestKilledRelaysLoseNothing(t *testing.T) {
 	stop := make(chan struct{})
 	var killer sync.WaitGroup
 	killer.Go(func() {
-		for n := 0; n < 10; n++ {
+		const handshake = 16 << 10 // within it a test's host takes no second chance
+		for killed := 0; killed < 10; {
 			select {
 			case <-stop:
 				return
-			case <-time.After(20 * time.Millisecond): // some of the transfer
+			case <-time.After(time.Millisecond): // how far a link is has no event
 			}
-			all := b.all()
-			_ = all[len(all)-1].cmd.Process.Kill()
+			links := h.Links()
+			if _, toHost := links[len(links)-1].Carried(); len(links) > killed && toHost > handshake {
+				all := b.all()
+				_ = all[len(all)-1].cmd.Process.Kill()
+				killed++
+			}
 		}
 	})
 	p.Send(in)
@@ -308,5 +316,37 @@ func TestInstallRemovesOtherVersionsAndOldUploads(t *testing.T) {
 	must(t, err)
 	if exists(older) || exists(dead) || !exists(fresh) {
 		t.Errorf("older version left: %v, dead upload left: %v, fresh one kept: %v", exists(older), exists(dead), exists(fresh))
+	}
+}
+
+// The two halves by themselves: serve returns when relays are taken, and does
+// nothing where an agent is up; relay only carries.
+func TestServeAndRelayByTheirOwnNames(t *testing.T) {
+	b := newBox(t)
+	must(t, os.Mkdir(b.base(), 0o700))
+	config, err := json.Marshal(b.config)
+	must(t, err)
+	serve := func() {
+		cmd := exec.Command(binary, "serve", b.folder())
+		cmd.Stdin = bytes.NewReader(config)
+		out, err := cmd.CombinedOutput() // would not end if the agent held it
+		if err != nil {
+			t.Fatalf("serve: %v: %s", err, out)
+		}
+	}
+	serve()
+	pid := b.pid()
+	serve()
+	if pid == 0 || b.pid() != pid {
+		t.Errorf("agent %d, then %d", pid, b.pid())
+	}
+	cmd := exec.Command(binary, "relay", b.folder())
+	cmd.Stdin = bytes.NewReader(b.config.Mark[:16]) // half a mark, then the end
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("relay: %v: %s", err, out)
+	}
+	must(t, b.Kill())
+	if out, err := exec.Command(binary, "relay", b.folder()).CombinedOutput(); err == nil || !strings.Contains(string(out), "no agent serves this folder") {
+		t.Errorf("relay to nobody: %v: %s", err, out)
 	}
 }

@@ -318,13 +318,26 @@ func (p *Plan) tell(ctx context.Context, template []string, target string) ([]by
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	step := strings.Join(argv[:min(len(argv), 4)], " ")
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, p.notInstalled(err)
 	}
-	e := &Error{Tool: p.Tool, Step: step, Words: oneLine(stderr.String()), Err: err}
+	e := &Error{Tool: p.Tool, Step: subcommand(template), Words: oneLine(stderr.String()), Err: err}
 	e.Kind, e.Remedy = p.row.explain(e.Words, p, target)
 	return nil, e
+}
+
+// subcommand is what a template has between the tool and its flags.
+func subcommand(template []string) string {
+	var words []string
+	for _, w := range template {
+		switch {
+		case strings.HasPrefix(w, "-") || w == "{image}":
+			return strings.Join(words, " ")
+		case !strings.HasPrefix(w, "{"):
+			words = append(words, w)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func (p *Plan) notInstalled(err error) *Error {
