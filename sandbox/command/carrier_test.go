@@ -42,7 +42,8 @@ func (b *box) faulty(f faults) (execs func() int) {
 	text, err := json.Marshal(f)
 	must(b.t, err)
 	_ = os.Remove(f.Log)
-	b.tool = append(b.shell(), faultsVariable+"="+string(text), self)
+	// A binary with the race detector sleeps for a second before it exits.
+	b.tool = append(b.shell(), "GORACE=atexit_sleep_ms=0", faultsVariable+"="+string(text), self)
 	return func() int {
 		log, _ := os.ReadFile(f.Log)
 		return len(log)
