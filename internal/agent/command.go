@@ -42,8 +42,12 @@ func (a *Agent) command(s wire.Start) (cmd *command, notice string, err error) {
 		cmd.dir = c.User.Home
 	}
 	if st, err := os.Stat(cmd.dir); err != nil || !st.IsDir() {
+		remedy := "name one with -w, or share it with -v"
+		if c.Inherit {
+			remedy = "name one that does with -w"
+		}
 		return nil, "", &wire.Failure{Status: 125, Message: fmt.Sprintf(
-			"working directory %s does not exist in the machine: name one that does with -w", cmd.dir)}
+			"working directory %s does not exist in the machine: %s", cmd.dir, remedy)}
 	}
 	var term []string
 	if s.Pty != nil {
