@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
+	"github.com/snugvm/snug/sandbox/command"
 	"github.com/snugvm/snug/sandbox/qemu"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +27,7 @@ import (
 // the user may take to its first line; then software emulation takes over.
 const trialPatience = 2 * time.Second
 
-// boot brings one microVM up.
+// boot brings one machine up.
 type boot struct {
 	dirs     state.Dirs
 	machine  state.Machine
@@ -34,10 +36,53 @@ type boot struct {
 	log      *slog.Logger
 }
 
-// run starts the machine and returns once QEMU runs.
+// run starts the machine.
 func (b *boot) run(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
+	if b.spec.Tool != nil {
+		return b.runTool(ctx)
+	}
+	return b.runQEMU(ctx)
+}
+
+// runTool brings the agent up behind the tool.
+func (b *boot) runTool(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
+	peer, err := b.spec.agentConfig().Peer()
+	if err != nil {
+		return nil, peer, err
+	}
+	c, err := b.toolConfig()
+	if err != nil {
+		return nil, peer, err
+	}
+	b.waitingFor("reaching " + c.Plan.Name)
+	m, err := command.Start(ctx, c)
+	if err != nil {
+		return nil, peer, err
+	}
+	b.spec.Tool.Target = m.Target()
+	if err := b.machine.WriteConfig(b.spec); err != nil {
+		return nil, peer, errors.Join(err, m.Kill())
+	}
+	return m, peer, nil
+}
+
+func (b *boot) toolConfig() (command.Config, error) {
+	plan, err := b.spec.Tool.plan()
+	if err != nil {
+		return command.Config{}, err
+	}
+	return command.Config{
+		Plan: plan, Target: b.spec.Tool.Target, Agent: b.spec.agentConfig(), Binary: guestbin.Agent,
+		// Not the key: agents of two users are brought up in one machine.
+		Lock:     func(ctx context.Context) (func(), error) { return b.dirs.LockTool(ctx, command.KeyID(plan.Name)) },
+		Progress: b.waitingFor, Log: b.log,
+	}, nil
+}
+
+// runQEMU starts a microVM and returns once QEMU runs.
+func (b *boot) runQEMU(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
 	b.waitingFor("starting a microVM")
-	config := b.agentConfig()
+	config := b.spec.agentConfig()
 	peer, err := config.Peer()
 	if err != nil {
 		return nil, peer, err
@@ -55,10 +100,6 @@ func (b *boot) run(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
 }
 
 func (b *boot) waitingFor(what string) { b.progress(wire.Notice{Progress: true, Text: what}) }
-
-func (b *boot) agentConfig() agent.Config {
-	return agent.Config{Mark: b.spec.Mark[:], HostKey: b.spec.AgentKey, User: b.spec.User, Dir: b.spec.Dir}
-}
 
 // qemuConfig finds and makes everything that the machine needs, but for its
 // acceleration.

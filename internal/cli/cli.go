@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/snugvm/snug/internal/state"
+	"github.com/snugvm/snug/sandbox/command"
 	"github.com/spf13/cobra"
 )
 
@@ -74,11 +75,16 @@ func printable(message string) string {
 func (a *app) root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snug",
-		Short: "Run a program in a microVM, with a terminal that fits exactly",
+		Short: "Run a program in a sandbox, with a terminal that fits exactly",
 		Long: `Snug runs an interactive program (a shell, an editor, a coding agent) in a
-microVM of its own, around the current folder, and makes the terminal fit it
-exactly.`,
-		Example: `  snug run                     a login shell in a fresh microVM
+sandbox and makes the terminal fit it exactly: in a microVM of its own, around
+the current folder (snug run), or behind the command line that you type today,
+with snug in front of it:
+
+  ` + wrapped(command.Tools()),
+		Example: `  snug smolvm machine exec -it --name dev -- claude
+  snug docker exec -it web bash
+  snug run                     a login shell in a fresh microVM
   snug run -- claude           a program in one
   printf x | snug run -- cat   without a terminal: pipes, byte for byte
   snug doctor                  what is missing, and what to do`,
@@ -96,7 +102,8 @@ exactly.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
-	cmd.AddCommand(a.runCommand(), a.lsCommand(), a.stopCommand(), a.proxyCommand(), a.doctorCommand(), a.versionCommand())
+	cmd.AddCommand(a.toolCommands()...)
+	cmd.AddCommand(a.runCommand(), a.wrapCommand(), a.execCommand(), a.lsCommand(), a.stopCommand(), a.proxyCommand(), a.doctorCommand(), a.versionCommand())
 	cmd.AddCommand(a.keeperCommand(), probeCommand())
 	return cmd
 }

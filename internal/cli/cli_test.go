@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/snugvm/snug/internal/firewall"
@@ -20,6 +21,13 @@ func TestAMessageIsHarmlessToATerminal(t *testing.T) {
 	}
 }
 
+func TestATerminalAndNoneContradict(t *testing.T) {
+	o := viewOptions{tty: true, noTTY: true}
+	if err := new(app).complete(new(app).runCommand(), &o); err == nil || !strings.Contains(err.Error(), "use one of them") {
+		t.Errorf("-t and -T: %v", err)
+	}
+}
+
 func TestTheFlagGoesBeforeTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	a := &app{dirs: state.Dirs{Config: dir}}
@@ -32,7 +40,9 @@ func TestTheFlagGoesBeforeTheConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return a.policy(cmd, flag)
+		o := viewOptions{policy: flag}
+		err = a.complete(cmd, &o)
+		return o.policy, err
 	}
 	expect := func(want firewall.Policy, args ...string) {
 		t.Helper()

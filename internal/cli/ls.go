@@ -18,7 +18,7 @@ import (
 // listed is one machine as snug ls --json shows it.
 type listed struct {
 	Name    string    `json:"name"`
-	Sandbox string    `json:"sandbox"` // "qemu"
+	Sandbox string    `json:"sandbox"` // "qemu", or the tool
 	Folder  string    `json:"folder"`  // where its programs start
 	Started time.Time `json:"started"` // RFC 3339
 	Command []string  `json:"command"` // snug's own words
@@ -50,7 +50,7 @@ func (a *app) list(asJSON bool) error {
 		if err := m.ReadConfig(&spec); err != nil {
 			continue // it is just being claimed, or just gone
 		}
-		rows = append(rows, listed{m.Name, "qemu", spec.Dir, spec.Started, spec.Command})
+		rows = append(rows, listed{m.Name, spec.sandbox(), spec.Dir, spec.Started, spec.Command})
 	}
 	if asJSON {
 		e := json.NewEncoder(a.out)

@@ -74,7 +74,6 @@ func TestContradictoryAndImpossibleFlagsAreRefusedWithTheRemedy(t *testing.T) {
 		spoil func(o *runOptions)
 		want  string
 	}{
-		"-t and -T":             {func(o *runOptions) { o.tty, o.noTTY = true, true }, "use one of them"},
 		"no memory":             {func(o *runOptions) { o.memory = "0" }, "512M or 4G"},
 		"no processor":          {func(o *runOptions) { o.cpus = 0 }, "use 1 or more"},
 		"unknown acceleration":  {func(o *runOptions) { o.accel = "xen" }, "use auto, kvm, hvf or tcg"},
@@ -170,7 +169,7 @@ func TestOnlyKnownAndNamedVariablesEnterTheGuest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, e := range new(app).environment(tt.named, tt.pty) {
+			for _, e := range append(environment(tt.pty), named(tt.named)...) {
 				got = append(got, e.Name+"="+e.Value)
 			}
 			if want := slices.Concat(always, tt.want); !slices.Equal(got, want) {

@@ -3,47 +3,22 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
 
-	"github.com/snugvm/snug/internal/agent"
-	"github.com/snugvm/snug/internal/machine"
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
+	"github.com/snugvm/snug/sandbox/command"
 	"github.com/snugvm/snug/sandbox/qemu"
+	"golang.org/x/crypto/ssh"
 )
-
-// machineSpec is a machine as it was asked for. It travels to the keeper, and
-// stays for those who come later, as config.json.
-type machineSpec struct {
-	Accel     string          `json:"accel"`
-	MemoryMiB int             `json:"memory_mib"`
-	CPUs      int             `json:"cpus"`
-	Shares    []machine.Share `json:"shares"`
-	Dir       string          `json:"dir"`
-	User      agent.User      `json:"user"`
-	Mark      wire.Mark       `json:"mark"`
-	AgentKey  []byte          `json:"agent_key"`
-	KeeperKey []byte          `json:"keeper_key"`
-	Debug     bool            `json:"debug,omitempty"`
-	Started   time.Time       `json:"started"`
-	Command   []string        `json:"command"`
-}
-
-func newSeed() []byte {
-	seed := make([]byte, ed25519.SeedSize)
-	_, _ = rand.Read(seed) // never fails
-	return seed
-}
-
-func (s *machineSpec) keeperKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.KeeperKey) }
 
 // The descriptors that a keeper inherits.
 const (
@@ -54,51 +29,123 @@ const (
 // endingPatience bounds the wait for a name whose machine is about to be gone.
 const endingPatience = 10 * time.Second
 
+// kept is a machine that has a keeper, and a connection to it.
+type kept struct {
+	machine state.Machine
+	spec    *machineSpec
+	conn    ssh.Conn
+	keeper  *os.Process // if this process has started it
+}
+
+// naming is how a machine that is about to start gets its name.
+type naming struct {
+	name string             // the one that it must have, or
+	next func(n int) string // the first of these that is free
+}
+
 // startKeeper claims a name, starts a keeper for it and connects to it. The
-// socket listens, and the connection waits in it, before the keeper runs: there
-// is no moment at which nobody is there, and none at which nobody is wanted.
-func (a *app) startKeeper(ctx context.Context, name string, spec *machineSpec) (state.Machine, net.Conn, error) {
-	m, lock, err := a.claim(ctx, name, spec.Dir)
+// socket listens, and the connection waits in it, before anybody else can see
+// it and before the keeper runs: there is no moment at which nobody is there,
+// and none at which nobody is wanted.
+func (a *app) startKeeper(ctx context.Context, n naming, spec *machineSpec) (*kept, error) {
+	m, lock, err := a.claim(ctx, n)
 	if err != nil {
-		return m, nil, err
+		return nil, err
 	}
 	defer func() { _ = lock.Close() }()
-	spec.Started = time.Now()
-	spec.Command = os.Args[1:]
 	if err := m.WriteConfig(spec); err != nil {
-		return m, nil, err
+		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: m.SSHSocket(), Net: "unix"})
+	if spec.Tool != nil {
+		if err := m.SetElsewhere(); err != nil {
+			return nil, err
+		}
+	}
+	listener, conn, err := listen(m.SSHSocket())
 	if err != nil {
-		return m, nil, fmt.Errorf("keeper's socket: %w", err)
+		return nil, fmt.Errorf("keeper's socket: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	keeper, err := spawnKeeper(m, lock, listener)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	_ = listener.Close() // the keeper's death is to be the connection's
+	k := &kept{machine: m, spec: spec, keeper: keeper}
+	if k.conn, err = greetKeeper(conn, spec); err != nil {
+		return nil, errors.New(keeperGone(m))
+	}
+	return k, nil
+}
+
+// listen makes a socket with a connection in it.
+func listen(name string) (listener *os.File, conn net.Conn, err error) {
+	hidden := name + ".new"
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
+	if err != nil {
+		return nil, nil, err
 	}
 	l.SetUnlinkOnClose(false)
 	defer func() { _ = l.Close() }()
-	listener, err := l.File()
-	if err != nil {
-		return m, nil, fmt.Errorf("keeper's socket: %w", err)
+	if conn, err = net.Dial("unix", hidden); err != nil {
+		return nil, nil, err
 	}
-	defer func() { _ = listener.Close() }()
+	if err = os.Rename(hidden, name); err == nil {
+		listener, err = l.File()
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return listener, conn, nil
+}
+
+// join connects to the keeper of a machine.
+func (a *app) join(m state.Machine) (*kept, error) {
+	k := &kept{machine: m, spec: new(machineSpec)}
+	if err := m.ReadConfig(k.spec); err != nil {
+		return nil, err
+	}
 	conn, err := net.Dial("unix", m.SSHSocket())
 	if err != nil {
-		return m, nil, fmt.Errorf("keeper's socket: %w", err)
+		return nil, fmt.Errorf("reach the keeper of %s: %w", m.Name, err)
 	}
-	if err := spawnKeeper(m, lock, listener); err != nil {
-		_ = conn.Close()
-		return m, nil, err
+	if k.conn, err = greetKeeper(conn, k.spec); err != nil {
+		return nil, fmt.Errorf("machine %s is ending: try again: %w", m.Name, err)
 	}
-	return m, conn, nil
+	return k, nil
+}
+
+// startOrJoin joins the machine of that name, or starts it. Two that do it at
+// the same moment share one machine: the one that comes second waits until the
+// first one's keeper listens, or, of a machine that is ending, until it is gone.
+func (a *app) startOrJoin(ctx context.Context, name string, spec *machineSpec) (*kept, error) {
+	m, err := a.dirs.Machine(name)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(endingPatience); ; {
+		k, err := a.startKeeper(ctx, naming{name: name}, spec)
+		if taken := (*state.TakenError)(nil); !errors.As(err, &taken) {
+			return k, err
+		}
+		if k, err = a.join(m); err == nil || time.Now().After(deadline) {
+			return k, err
+		}
+		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
+	}
 }
 
 // spawnKeeper starts this program again, in a session of its own.
-func spawnKeeper(m state.Machine, inherited ...*os.File) error {
+func spawnKeeper(m state.Machine, inherited ...*os.File) (*os.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find snug itself: %w", err)
+		return nil, fmt.Errorf("find snug itself: %w", err)
 	}
 	log, err := os.OpenFile(m.KeeperLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("keeper's log: %w", err)
+		return nil, fmt.Errorf("keeper's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(self, "keeper", m.Name)
@@ -107,22 +154,22 @@ func spawnKeeper(m state.Machine, inherited ...*os.File) error {
 	cmd.ExtraFiles = inherited
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the keeper: %w", err)
+		return nil, fmt.Errorf("start the keeper: %w", err)
 	}
-	return cmd.Process.Release()
+	return cmd.Process, nil
 }
 
 // claim takes the name that the user wants, or the next of the folder's. A
 // machine of that name which is about to be gone is waited for.
-func (a *app) claim(ctx context.Context, name, folder string) (state.Machine, *os.File, error) {
-	if name == "" {
-		return a.dirs.ClaimNext(ctx, folder)
+func (a *app) claim(ctx context.Context, n naming) (state.Machine, *os.File, error) {
+	if n.name == "" {
+		return a.dirs.ClaimNext(ctx, n.next)
 	}
 	deadline := time.Now().Add(endingPatience)
 	for {
-		m, lock, err := a.dirs.Claim(ctx, name)
+		m, lock, err := a.dirs.Claim(ctx, n.name)
 		var taken *state.TakenError
-		if !errors.As(err, &taken) || time.Now().After(deadline) || !a.ending(name) {
+		if !errors.As(err, &taken) || time.Now().After(deadline) || !a.ending(n.name) {
 			return m, lock, err
 		}
 		time.Sleep(20 * time.Millisecond) // the name is freed by another process, which tells nobody
@@ -148,7 +195,7 @@ func (a *app) ending(name string) bool {
 func (a *app) reap(ctx context.Context) {
 	orphans, err := a.dirs.Reap(ctx, nil)
 	for _, m := range orphans {
-		err = errors.Join(err, endOrphan(ctx, m))
+		err = errors.Join(err, a.endOrphan(ctx, m))
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(a.err, "snug: clean up after an earlier machine:", err)
@@ -156,7 +203,7 @@ func (a *app) reap(ctx context.Context) {
 }
 
 // endOrphan ends a machine whose keeper is dead.
-func endOrphan(ctx context.Context, m state.Machine) error {
+func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 	lock, err := m.Adopt(ctx)
 	if errors.Is(err, state.ErrNotOrphaned) {
 		return nil
@@ -165,14 +212,35 @@ func endOrphan(ctx context.Context, m state.Machine) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	vm, err := qemu.Adopt(ctx, m.Dir)
+	orphan, err := a.adopt(ctx, m)
 	if err != nil {
 		return err
 	}
-	if err := vm.Kill(); err != nil {
-		return err
+	if orphan != nil {
+		if err := orphan.Kill(); err != nil {
+			return err
+		}
 	}
 	return m.Remove(ctx)
+}
+
+// adopt takes a machine over from a keeper that is dead. It returns none if
+// there is nothing to take over.
+func (a *app) adopt(ctx context.Context, m state.Machine) (sandbox.Machine, error) {
+	var spec machineSpec
+	if err := m.ReadConfig(&spec); err != nil || spec.Tool == nil {
+		return qemu.Adopt(ctx, m.Dir)
+	}
+	b := &boot{dirs: a.dirs, machine: m, spec: &spec, progress: func(wire.Notice) {}, log: slog.New(slog.DiscardHandler)}
+	c, err := b.toolConfig()
+	if err != nil {
+		return nil, err
+	}
+	machine, err := command.Adopt(c)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // its keeper died before it had made anything
+	}
+	return machine, nil
 }
 
 // lastLine returns the last line of a small text file, or "".

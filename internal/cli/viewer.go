@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type viewer struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	timeout time.Duration // after which the program is killed; 0 for never
 	policy  firewall.Policy
 	filters []*firewall.Filter
 
@@ -44,9 +46,12 @@ type viewer struct {
 
 // newViewer prepares the terminal, if there is one, before anything else
 // happens: from here on no signal and no resize is lost.
-func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar, policy firewall.Policy) (*viewer, error) {
-	v := &viewer{policy: policy}
+func (a *app) newViewer(pty, onTerminal bool, o viewOptions) (*viewer, error) {
+	v := &viewer{policy: o.policy, timeout: o.timeout}
 	stdio := bridge.Stdio{In: a.in, Out: a.out, Err: a.err, OutFilter: v.filter(a.out), ErrFilter: v.filter(a.err)}
+	if o.noInput && !pty {
+		stdio.In = strings.NewReader("")
+	}
 	if !pty || !onTerminal {
 		v.ctx, v.cancel = context.WithCancelCause(context.Background())
 		v.bridge = bridge.New(stdio)
@@ -59,7 +64,7 @@ func (a *app) newViewer(pty, onTerminal bool, escape bridge.EscapeChar, policy f
 	}
 	v.ward = ward
 	v.ctx, v.cancel = context.WithCancelCause(ward.Context())
-	v.bridge = bridge.NewTerminal(stdio, ward, v.sizes, escape)
+	v.bridge = bridge.NewTerminal(stdio, ward, v.sizes, o.escape)
 	return v, nil
 }
 
@@ -74,34 +79,48 @@ func (v *viewer) filter(f *os.File) bridge.Filter {
 	return filter
 }
 
-// view runs a program in m and returns its exit status, or why there is none.
-func (v *viewer) view(m state.Machine, spec *machineSpec, start wire.Start, keeper net.Conn) (int, error) {
-	conn, err := greetKeeper(keeper, spec)
-	if err != nil {
-		return statusFailed, errors.New(keeperGone(m))
-	}
-	defer func() { _ = conn.Close() }()
+// view runs a program in a machine and returns its exit status, or why there is
+// none.
+func (v *viewer) view(k *kept, start wire.Start) (int, error) {
+	defer func() { _ = k.conn.Close() }()
 	v.session = wire.NewSession(wire.NewID(), start, v)
 	carried := make(chan struct{})
 	go func() { // ends with the connection
 		defer close(carried)
-		if err := v.session.Run(conn); err != nil {
-			v.session.Fail(&wire.Failure{Status: statusLost, Message: keeperGone(m)})
+		if err := v.session.Run(k.conn); err != nil {
+			v.session.Fail(&wire.Failure{Status: statusLost, Message: keeperGone(k.machine)})
 		}
 	}()
 	if v.ward == nil {
 		stop := v.forwardSignals()
 		defer stop()
 	}
+	expired := v.limit()
 	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
 		return v.left(err)
 	}
 	exit, err := v.session.Result()
 	if v.ward == nil {
 		<-carried // the keeper knows that the session's end has arrived
-		leave(conn)
+		k.leave()
+	}
+	if expired() {
+		return statusTimeout, nil
 	}
 	return v.result(exit, err)
+}
+
+// statusTimeout is what timeout(1), and the tools that have such a flag, end
+// with.
+const statusTimeout = 124
+
+// limit kills the program once its time is up, and tells whether it was.
+func (v *viewer) limit() (expired func() bool) {
+	if v.timeout == 0 {
+		return func() bool { return false }
+	}
+	t := time.AfterFunc(v.timeout, func() { v.session.Signal("KILL") })
+	return func() bool { return !t.Stop() }
 }
 
 // result turns the session's end into an exit status.
@@ -238,14 +257,18 @@ func greetKeeper(conn net.Conn, spec *machineSpec) (ssh.Conn, error) {
 	return wire.Client(conn, wire.Peer{HostKey: key})
 }
 
-// leave waits, where the machine ends with the session, until the keeper has
-// left nothing behind: then it hangs up.
-func leave(conn ssh.Conn) {
+// leave waits, where the machine ends with the session, until nothing is left of
+// it: its keeper hangs up as the last thing that it does.
+func (k *kept) leave() {
 	// A keeper that is stuck is the next command's to reap.
-	stuck := time.AfterFunc(tidyPatience, func() { _ = conn.Close() })
+	stuck := time.AfterFunc(tidyPatience, func() { _ = k.conn.Close() })
 	defer stuck.Stop()
-	if ends, _, err := conn.SendRequest(wire.RequestLeave, true, nil); ends && err == nil {
-		_ = conn.Wait()
+	if ends, _, err := k.conn.SendRequest(wire.RequestLeave, true, nil); !ends || err != nil {
+		return
+	}
+	_ = k.conn.Wait()
+	if k.keeper != nil && stuck.Stop() {
+		_, _ = k.keeper.Wait()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // Life is what a machine's two locks tell.
@@ -14,7 +15,7 @@ type Life int
 // The lives of a machine.
 const (
 	Dead     Life = iota // nobody holds either lock, or there is no folder
-	Orphaned             // QEMU lives, its keeper does not
+	Orphaned             // the machine lives, its keeper does not
 	Kept                 // a keeper holds it: starting, running or ending
 )
 
@@ -57,16 +58,15 @@ func (d Dirs) Claim(ctx context.Context, name string) (Machine, *os.File, error)
 	return m, keeper, err
 }
 
-// ClaimNext is Claim for the first free of the names FOLDER-1, FOLDER-2, …, made
-// from the last element of folder.
-func (d Dirs) ClaimNext(ctx context.Context, folder string) (Machine, *os.File, error) {
+// ClaimNext is Claim for the first free name, from the first on.
+func (d Dirs) ClaimNext(ctx context.Context, names func(n int) string) (Machine, *os.File, error) {
 	unlock, err := d.lock(ctx)
 	if err != nil {
 		return Machine{}, nil, err
 	}
 	defer unlock()
 	for n := 1; ; n++ {
-		m, err := d.Machine(numbered(folder, n))
+		m, err := d.Machine(names(n))
 		if err != nil {
 			return Machine{}, nil, err
 		}
@@ -137,6 +137,9 @@ func (m Machine) life() (Life, error) {
 	if alive, err := Held(m.Lock()); alive || err != nil {
 		return Orphaned, err
 	}
+	if _, err := os.Lstat(m.elsewhere()); err == nil {
+		return Orphaned, nil
+	}
 	return Dead, nil
 }
 
@@ -202,6 +205,18 @@ func (d Dirs) each(ctx context.Context, f func(Machine, Life) error) error {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// LockTool takes the lock on what a tool calls by one name, against every other
+// snug process: while it is held nobody else brings an agent up there.
+func (d Dirs) LockTool(ctx context.Context, id string) (unlock func(), err error) {
+	if err := d.makeRuntime(); err != nil {
+		return nil, err
+	}
+	if err := makePrivate(d.tools()); err != nil {
+		return nil, err
+	}
+	return Lock(ctx, filepath.Join(d.tools(), id+".lock"))
 }
 
 // lock makes the runtime folder and takes its lock. What is done under it takes

@@ -44,7 +44,7 @@ func TestClaimNextTakesTheFirstFreeNumber(t *testing.T) {
 	d, ctx := dirs(t), patience(t)
 	var held []*os.File
 	for _, want := range []string{"my-app-1", "my-app-2", "my-app-3"} {
-		m, keeper, err := d.ClaimNext(ctx, "/home/ann/My App")
+		m, keeper, err := d.ClaimNext(ctx, FolderNames("/home/ann/My App"))
 		if err != nil || m.Name != want {
 			t.Fatalf("got %q, %v, want %q", m.Name, err, want)
 		}
@@ -53,7 +53,7 @@ func TestClaimNextTakesTheFirstFreeNumber(t *testing.T) {
 	if err := held[1].Close(); err != nil {
 		t.Fatal(err)
 	}
-	m, keeper, err := d.ClaimNext(ctx, "/home/ann/My App")
+	m, keeper, err := d.ClaimNext(ctx, FolderNames("/home/ann/My App"))
 	if err != nil || m.Name != "my-app-2" {
 		t.Fatalf("got %q, %v, want my-app-2, which is free again", m.Name, err)
 	}

@@ -40,7 +40,7 @@ func (m Machine) KeeperLog() string { return filepath.Join(m.Dir, "keeper.log") 
 
 // Machine is the folder of the machine called name, which need not exist.
 func (d Dirs) Machine(name string) (Machine, error) {
-	if err := CheckName(name); err != nil {
+	if err := CheckName(name); err != nil && (name == "" || !checkToolName(name)) {
 		return Machine{}, err
 	}
 	m := Machine{Name: name, Dir: filepath.Join(d.machines(), name), dirs: d}
@@ -50,6 +50,15 @@ func (d Dirs) Machine(name string) (Machine, error) {
 	}
 	return m, nil
 }
+
+// SetElsewhere says that the machine is none of this host's processes: it
+// outlives its keeper, and no lock tells of its life. It is for whoever holds
+// the keeper's lock, before there is anything to outlive it.
+func (m Machine) SetElsewhere() error {
+	return replaceFile(m.elsewhere(), nil)
+}
+
+func (m Machine) elsewhere() string { return filepath.Join(m.Dir, "elsewhere") }
 
 // LockMachine takes the lock that says that the machine is alive. The keeper
 // hands it to QEMU, then closes its own copy.

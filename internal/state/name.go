@@ -33,6 +33,60 @@ func CheckName(name string) error {
 	return nil
 }
 
+// maxToolName bounds a ToolName, in bytes.
+const maxToolName = 48
+
+// ToolName is the name of a machine behind another tool, made of what people
+// call it, TOOL:NAME. Where that is no name by itself, or says less than tells
+// the machine from others, its id follows. No user's name has a colon in it.
+func ToolName(called, id string) string {
+	name := strings.Map(func(r rune) rune {
+		if r <= 0x7f && toolByte(byte(r)) {
+			return r
+		}
+		return '-'
+	}, called)
+	if id == "" && (name != called || len(name) > maxToolName) {
+		id = "x"
+	}
+	if room := maxToolName - len(id) - 1; id != "" {
+		name = name[:min(len(name), room)] + "+" + id
+	}
+	return name
+}
+
+// checkToolName tells whether name may be one by ToolName.
+func checkToolName(name string) bool {
+	tool, rest, ok := strings.Cut(name, ":")
+	if !ok || len(name) > maxToolName || !alphanumeric(name[0]) || rest == "" {
+		return false
+	}
+	for i := range len(tool) {
+		if !nameByte(tool[i]) {
+			return false
+		}
+	}
+	for i := range len(rest) {
+		if !toolByte(rest[i]) && rest[i] != '+' {
+			return false
+		}
+	}
+	return true
+}
+
+// toolByte is a byte of a tool's own names, or the colon between two of them.
+func toolByte(c byte) bool { return nameByte(c) || 'A' <= c && c <= 'Z' || c == ':' || c == '@' }
+
+// FolderNames are the names of machines around a folder: FOLDER-1, FOLDER-2, …
+func FolderNames(folder string) func(n int) string {
+	return func(n int) string { return numbered(folder, n) }
+}
+
+// ToolNames are the names of machines that a tool makes for us.
+func ToolNames(called string) func(n int) string {
+	return func(n int) string { return ToolName(called, strconv.Itoa(n)) }
+}
+
 // numbered is the n-th name of machines around a folder: FOLDER-N, at most
 // maxName bytes, a name by CheckName whatever the folder is called.
 func numbered(folder string, n int) string {

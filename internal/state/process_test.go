@@ -43,7 +43,7 @@ var parts = map[string]func(d Dirs, words []string) (string, error){
 	},
 	// claimer claims the next name around a folder.
 	"claimer": func(d Dirs, words []string) (string, error) {
-		m, _, err := d.ClaimNext(context.Background(), words[0])
+		m, _, err := d.ClaimNext(context.Background(), FolderNames(words[0]))
 		return m.Name, err
 	},
 	// holder holds a lock, by path.

@@ -3,9 +3,11 @@
 //
 //	$XDG_RUNTIME_DIR/snug, else /tmp/snug-UID   0700, gone with the next boot
 //	    lock                what two snug processes must not do at once
+//	    t/ID.lock           held while an agent is brought up behind a tool
 //	    m/NAME/             one machine; the folder is the claim to the name
 //	        keeper.lock     held by the keeper, from the claim to its death
 //	        machine.lock    held by QEMU for life: held means alive
+//	        elsewhere       there: the machine is behind a tool, and no lock tells of it
 //	        keeper.pid      the keeper's process id, true while keeper.lock is held
 //	        keeper.log      what the keeper had to say
 //	        config.json     how the machine was asked for
@@ -28,6 +30,9 @@
 //	held         either        Kept: starting, running or ending
 //	free         held          Orphaned: the machine outlived its keeper
 //	free         free          Dead: what is left is removed by Reap
+//
+// A machine behind another tool has no process here that could hold its lock: it
+// is Orphaned as soon as its keeper is gone, and for the next command to end.
 //
 // Claims, adoptions, removals and every look at the two locks happen under the
 // runtime folder's lock, so that none of them sees another half done.
@@ -109,6 +114,7 @@ func (d Dirs) ConfigFile() string {
 }
 
 func (d Dirs) machines() string    { return filepath.Join(d.Runtime, "m") }
+func (d Dirs) tools() string       { return filepath.Join(d.Runtime, "t") }
 func (d Dirs) runtimeLock() string { return filepath.Join(d.Runtime, "lock") }
 
 // makeRuntime makes the runtime folder, or proves that the one there is ours

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,20 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 }
 
 func start(ctx context.Context, cfg Config, binaries *agents) (*Machine, error) {
-	if cfg.Progress == nil {
-		cfg.Progress = func(string) {}
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Patience == 0 {
-		cfg.Patience = stepPatience
-	}
-	cfg.Agent.Inherit = true
-	m := &Machine{
-		cfg: cfg, plan: cfg.Plan, id: relay.FolderID(cfg.Agent.Mark), target: cfg.Target,
-		agents: binaries, gone: make(chan struct{}),
-	}
+	m := newMachine(cfg, binaries)
 	if err := m.make(ctx); err != nil {
 		return nil, err
 	}
@@ -105,6 +93,38 @@ func start(ctx context.Context, cfg Config, binaries *agents) (*Machine, error) 
 	}
 	m.first = l
 	return m, nil
+}
+
+// Adopt returns a machine that an earlier Start has brought up, with nothing
+// done to it yet: the first Dial opens a link, and Kill ends what Start began.
+// Of a fresh machine it needs the Target.
+func Adopt(cfg Config) (*Machine, error) {
+	m := newMachine(cfg, &agents{find: cfg.Binary})
+	m.target = cmp.Or(cfg.Target, cfg.Plan.target)
+	if cfg.Plan.Fresh {
+		if cfg.Target == "" {
+			return nil, &Error{Kind: Missing, Tool: cfg.Plan.Tool, Words: "no machine was made yet"}
+		}
+		m.made = &created{remove: cfg.Plan.remove}
+	}
+	return m, nil
+}
+
+func newMachine(cfg Config, binaries *agents) *Machine {
+	if cfg.Progress == nil {
+		cfg.Progress = func(string) {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = stepPatience
+	}
+	cfg.Agent.Inherit = true
+	return &Machine{
+		cfg: cfg, plan: cfg.Plan, id: relay.FolderID(cfg.Agent.Mark), target: cfg.Target,
+		agents: binaries, gone: make(chan struct{}),
+	}
 }
 
 // Target names what Start has made, for the Config of whoever adopts it. It is

@@ -80,6 +80,11 @@ func (p *Plan) Key(getenv func(string) string) string {
 	return strings.Join(parts, " ")
 }
 
+// Plain says that the tool's name for the machine, Name, tells all of its Key.
+func (p *Plan) Plain(getenv func(string) string) bool {
+	return len(p.keys) == 0 && !slices.ContainsFunc(p.row.variables, func(v string) bool { return getenv(v) != "" })
+}
+
 // KeyID is a name for files made of a key.
 func KeyID(key string) string {
 	sum := sha256.Sum256([]byte(key))
