@@ -115,9 +115,7 @@ func (r *row) remove(x, n, limit int, blank cell) {
 	r.wrapped = r.wrapped && limit < len(r.cells)
 }
 
-// length is the number of cells up to the last one that is not zero.
-func (r *row) length() int { return trimmed(r.cells[:r.used]) }
-
+// trimmed returns how many cells there are up to the last one that is not zero.
 func trimmed(cells []cell) int {
 	n := len(cells)
 	for n > 0 && cells[n-1] == 0 {

@@ -66,7 +66,6 @@ var escapes = [128]func(*Screen){
 // alignmentTest is DECALN.
 func (s *Screen) alignmentTest() {
 	s.resetMargins()
-	s.modes.set(modeOrigin, false)
 	s.moveTo(0, 0)
 	for _, r := range s.buf.rows {
 		r.reset('E')

@@ -131,12 +131,9 @@ func (s *Screen) put(text cell, width int) {
 		if s.modes.has(modeWrap) {
 			s.wrap()
 			limit = s.limit()
-		} else {
-			s.x = limit - width
 		}
-		if s.x < 0 || s.x+width > limit {
-			s.x = max(s.x, 0)
-			return // a wide character on a terminal of one column
+		if s.x+width > limit {
+			return // half of it cannot be shown
 		}
 	}
 	row, style := s.row(), s.penStyle()

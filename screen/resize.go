@@ -126,28 +126,26 @@ func (s *Screen) reflow(cols, rows int, at *place) {
 	old := s.history
 	f := folder{cols: cols, rows: rows}
 	f.history = history{limit: old.limit, pushed: old.pushed - uint64(old.count), epoch: old.epoch + 1}
-	line := make([]cell, 0, 2*s.cols)
+	l := joiner{cols: s.cols, line: make([]cell, 0, 2*s.cols)}
 	cursor := -1
 	for i := range old.count {
-		l := old.line(i)
-		line = appendRow(line, l.cells(), l.wrapped, s.cols)
-		if !l.wrapped {
-			f.fold(line, -1)
-			line = line[:0]
+		row := old.line(i)
+		l.add(row.cells(), row.wrapped)
+		if !row.wrapped {
+			f.fold(l.take(), -1)
 		}
 	}
 	for y, r := range s.main.rows {
-		before := len(line)
-		line = appendRow(line, r.cells[:r.length()], r.wrapped, s.cols)
+		start := l.add(r.cells[:r.used], r.wrapped)
 		if y == at.y {
-			cursor = before + at.x
-			if cursor >= len(line) || at.pending {
+			cursor = start + at.x
+			if cursor >= len(l.line) || at.pending {
 				cursor = endOfLine
 			}
 		}
 		if !r.wrapped {
-			f.fold(line, cursor)
-			line, cursor = line[:0], -1
+			f.fold(l.take(), cursor)
+			cursor = -1
 		}
 	}
 	s.main.rows, s.history = f.finish()
@@ -156,15 +154,35 @@ func (s *Screen) reflow(cols, rows int, at *place) {
 	}
 }
 
-// appendRow appends a row to the line that it is a part of. One that goes on is full, but for a last cell that was left
-// over because a wide character did not fit.
-func appendRow(line, cells []cell, wrapped bool, cols int) []cell {
-	line = append(line, cells...)
-	if wrapped {
-		for n := len(cells); n < cols-1; n++ {
-			line = append(line, 0)
-		}
+// joiner makes rows of the old width whole lines again.
+type joiner struct {
+	cols int
+	line []cell
+	gap  bool // the last row ends with a blank that a wide character may have left over, because it did not fit
+}
+
+// add adds a row to the line, and returns where in it the row begins. What was erased at the end of a line is no part of
+// it, whatever its background.
+func (j *joiner) add(cells []cell, wrapped bool) int {
+	for len(cells) > 0 && cells[len(cells)-1].erased() {
+		cells = cells[:len(cells)-1]
 	}
+	if j.gap && (len(cells) == 0 || !cells[0].isLead()) {
+		j.line = append(j.line, 0)
+	}
+	start := len(j.line)
+	j.line = append(j.line, cells...)
+	for n := len(cells); wrapped && n < j.cols-1; n++ {
+		j.line = append(j.line, 0)
+	}
+	j.gap = wrapped && len(cells) < j.cols
+	return start
+}
+
+// take returns the line, and begins the next. The line is valid until something is added.
+func (j *joiner) take() []cell {
+	line := j.line
+	j.line, j.gap = line[:0], false
 	return line
 }
 

@@ -103,6 +103,18 @@ func (tm *Tmux) CaptureEscapes() string {
 	return tm.run("capture-pane", "-p", "-e")
 }
 
+// CaptureCells returns the screen like [Tmux.CaptureEscapes], with the spaces at the ends of rows.
+func (tm *Tmux) CaptureCells() string {
+	tm.t.Helper()
+	return tm.run("capture-pane", "-p", "-e", "-N")
+}
+
+// ClearHistory forgets the scrollback.
+func (tm *Tmux) ClearHistory() {
+	tm.t.Helper()
+	tm.run("clear-history")
+}
+
 // ResizeWindow changes the pane's size.
 func (tm *Tmux) ResizeWindow(cols, rows int) {
 	tm.t.Helper()
