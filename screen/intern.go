@@ -170,5 +170,5 @@ func (s *Screen) collect() {
 	s.tab.styles.keep(styles)
 	s.tab.clusters.keep(clusters)
 	s.tab.links.keep(links)
-	s.penCells.valid = false
+	s.penCells.inked, s.penCells.blanked = false, false
 }

@@ -4,9 +4,9 @@ import "unicode/utf8"
 
 // setPen changes how the next characters are rendered.
 func (s *Screen) setPen(pen Style) {
-	if pen != s.pen || !s.penCells.valid {
+	if pen != s.pen {
 		s.pen = pen
-		s.penCells.valid = false
+		s.penCells.inked, s.penCells.blanked = false, false
 	}
 }
 
@@ -18,29 +18,23 @@ func (s *Screen) styleNumber(style Style) uint32 {
 
 // penStyle returns the pen as a cell without text.
 func (s *Screen) penStyle() cell {
-	if !s.penCells.valid {
-		s.inkPen()
+	if p := &s.penCells; !p.inked {
+		p.style = styled(s.styleNumber(s.pen))
+		p.inked = true
 	}
 	return s.penCells.style
 }
 
 // blank returns the cell that erasing leaves behind: it keeps the pen's background (BCE).
 func (s *Screen) blank() cell {
-	if !s.penCells.valid {
-		s.inkPen()
+	if p := &s.penCells; !p.blanked {
+		p.blank = 0
+		if !s.pen.Background.IsDefault() {
+			p.blank = styled(s.styleNumber(Style{Background: s.pen.Background}))
+		}
+		p.blanked = true
 	}
 	return s.penCells.blank
-}
-
-func (s *Screen) inkPen() {
-	style := styled(s.styleNumber(s.pen))
-	var blank cell
-	if !s.pen.Background.IsDefault() {
-		blank = styled(s.styleNumber(Style{Background: s.pen.Background}))
-		// The second number may have cost a collection, which knows nothing of the first.
-		style = styled(s.styleNumber(s.pen))
-	}
-	s.penCells.style, s.penCells.blank, s.penCells.valid = style, blank, true
 }
 
 // limit returns the column at which a line ends that is written at the cursor: after the right margin, unless the cursor

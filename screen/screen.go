@@ -37,10 +37,9 @@ type Screen struct {
 	top, bottom, left, right int // margins, inclusive
 
 	pen      Style
-	penCells struct {
-		valid bool
-		style cell // the pen, of a cell without text
-		blank cell // an erased cell: of the pen, only the background
+	penCells struct { // the pen with its numbers in the tables, as far as they are known
+		style, blank   cell // text of the pen has the one; what it erases is the other, and keeps only the background
+		inked, blanked bool
 	}
 	charsets charsets
 	modes    modeSet
