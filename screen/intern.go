@@ -1,6 +1,10 @@
 package screen
 
-import "unicode/utf8"
+import (
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
 
 // Bounds of what the screen keeps beside its cells.
 const (
@@ -76,12 +80,9 @@ func (t *table[T]) keep(used []bool) {
 
 func (t *table[T]) clone() table[T] {
 	c := *t
-	c.values = append([]T(nil), t.values...)
-	c.free = append([]uint32(nil), t.free...)
-	c.numbers = make(map[T]uint32, len(t.numbers))
-	for v, n := range t.numbers {
-		c.numbers[v] = n
-	}
+	c.values = slices.Clone(t.values)
+	c.free = slices.Clone(t.free)
+	c.numbers = maps.Clone(t.numbers)
 	return c
 }
 

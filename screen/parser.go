@@ -344,20 +344,16 @@ func (s *Screen) str(p []byte) int {
 		return n
 	}
 	state := ps.state
-	switch p[n] {
-	case can, sub:
-		ps.state = stateGround
-		return n + 1
-	case esc:
-		ps.startEscape()
-	case bel:
-		ps.state = stateGround
-	}
-	switch state {
-	case stateOSC:
+	ps.state = stateGround
+	switch {
+	case p[n] == can || p[n] == sub:
+	case state == stateOSC:
 		s.dispatchOSC(ps.text, p[n] == bel)
-	case stateDCSString:
+	case state == stateDCSString:
 		s.dispatchDCS(ps.text)
+	}
+	if p[n] == esc {
+		ps.startEscape()
 	}
 	return n + 1
 }

@@ -13,10 +13,13 @@ var trials = flag.Int("trials", 20, "how often a test that repeats does so")
 // sizes are those of the random screens: small ones, whose borders are near everywhere.
 var sizes = [][2]int{{20, 6}, {10, 4}, {7, 3}, {2, 2}, {1, 1}, {1, 3}, {40, 10}, {13, 2}}
 
+// repetitions is how often random output is tried: 1000 times by default, 100,000 in make soak.
+func repetitions() int { return *trials * *trials * 5 / 2 }
+
 // hold runs a property on random outputs, and shows the shortest output found that breaks it.
 func hold(t *testing.T, tokens []func(*grammar) string, property func(cols, rows int, output []string) error) {
 	t.Helper()
-	for trial := range *trials * 50 {
+	for trial := range repetitions() {
 		size := sizes[trial%len(sizes)]
 		g := newGrammar(uint64(trial), size[0], size[1], tokens)
 		output := g.output(1 + g.IntN(60))

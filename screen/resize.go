@@ -1,5 +1,7 @@
 package screen
 
+import "slices"
+
 // Resize changes the size, as tmux does: lines that were too long for the old width are broken anew for the new one; rows
 // that find no more room go to the scrollback, and come back from it. The alternate screen, whose program draws it anew,
 // is cut or filled.
@@ -92,7 +94,7 @@ func (b *buffer) resizeRows(cols, rows int, at *place, h *history) {
 			at.y--
 		}
 		b.rows[len(b.rows)-1].wrapped = false
-		b.rows = append([]*row(nil), b.rows...)
+		b.rows = slices.Clone(b.rows)
 		return
 	}
 	more := rows - len(b.rows)
@@ -107,8 +109,8 @@ func (b *buffer) resizeRows(cols, rows int, at *place, h *history) {
 	}
 	at.y += len(back)
 	whole := make([]*row, 0, rows)
-	for i := len(back) - 1; i >= 0; i-- {
-		whole = append(whole, back[i])
+	for _, r := range slices.Backward(back) {
+		whole = append(whole, r)
 	}
 	whole = append(whole, b.rows...)
 	b.rows = append(whole, newRows(cols, more)...)

@@ -187,7 +187,7 @@ func TestRandomOutputLooksAsInTmux(t *testing.T) {
 		o.write(reset + output)
 		return o.compare(s)
 	}
-	for trial := range *trials * 10 {
+	for trial := range repetitions() {
 		g := newGrammar(uint64(trial), cols, rows, common)
 		tokens := g.output(1 + g.IntN(40))
 		if differs(tokens) == "" {
