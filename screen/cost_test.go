@@ -137,6 +137,6 @@ func BenchmarkDiff(b *testing.B) {
 	from := s.Clone(false)
 	_, _ = s.Write([]byte("\x1b[5;5Hchanged"))
 	for b.Loop() {
-		Diff(from, s)
+		Diff(from, s, -1)
 	}
 }

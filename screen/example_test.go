@@ -34,7 +34,7 @@ func ExampleDiff() {
 	seen := s.Clone(false)
 
 	_, _ = s.Write([]byte("\r50 %\r90 %"))
-	missed := screen.Diff(seen, s)
+	missed := screen.Diff(seen, s, -1)
 	fmt.Printf("%q\n", missed)
 
 	_, _ = viewer.Write(missed)

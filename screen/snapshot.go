@@ -45,29 +45,42 @@ func (h *history) newest(n int) []packedLine {
 }
 
 // Diff returns bytes that bring a terminal that shows from to what to shows, for a viewer that has not seen what was
-// written in between. From is a [Screen.Clone] of an earlier state of to. Lines that have since gone to the scrollback are
-// sent as far as they are kept; so a viewer's own scrollback misses none that it could have.
+// written in between. From is a [Screen.Clone] of an earlier state of to, without scrollback if there is none to be kept
+// right. Neither is changed.
 //
-// A terminal of another size is reset, and gets a snapshot. Neither is changed.
-func Diff(from, to *Screen) []byte {
+// Lines that have gone to the scrollback since pass through the terminal, so that its own scrollback has them: the newest
+// scrollback of them, or with a negative number all that are kept. If lines kept by both have changed, because a screen
+// was resized or cleared its scrollback, that of the terminal is sent anew where from has one and all is asked for.
+//
+// A terminal of another size is reset, and gets a snapshot.
+func Diff(from, to *Screen, scrollback int) []byte {
+	all := scrollback < 0
+	if all {
+		scrollback = to.history.count
+	}
 	if from.cols != to.cols || from.rows != to.rows {
-		p := newPainter(New(to.cols, to.rows, Options{}), to, to.history.newest(to.history.count))
-		p.out = append(p.out, "\x18\x1bc\x1b[3J"...)
+		p := newPainter(New(to.cols, to.rows, Options{}), to, to.history.newest(scrollback))
+		p.out = append(p.out, "\x18\x1bc"...)
+		if all {
+			p.out = append(p.out, "\x1b[3J"...)
+		}
 		p.seen = len(p.out)
 		p.paint()
 		return p.out
 	}
-	var lines int
 	same := from.history.epoch == to.history.epoch
-	if same && to.history.pushed >= from.history.pushed {
-		lines = int(min(to.history.pushed-from.history.pushed, uint64(to.history.count)))
-	} else if from.history.limit > 0 {
+	anew := !same && all && from.history.limit > 0
+	lines := 0
+	switch {
+	case anew:
 		lines = to.history.count
+	case same && to.history.pushed > from.history.pushed:
+		lines = int(min(to.history.pushed-from.history.pushed, uint64(min(scrollback, to.history.count))))
 	}
 	p := newPainter(from.Clone(false), to, to.history.newest(lines))
-	if !same && from.history.count > 0 {
+	if anew && from.history.count > 0 {
 		p.neutral()
-		p.emit("\x1b[3J") // what is kept there was broken or cleared otherwise
+		p.emit("\x1b[3J")
 	}
 	p.paint()
 	return p.out

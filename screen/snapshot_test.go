@@ -43,7 +43,7 @@ func TestADifferenceBringsATerminalFromOneStateToTheOther(t *testing.T) {
 
 func leads(from, to *Screen) error {
 	before := from.state()
-	bytes := Diff(from, to)
+	bytes := Diff(from, to, -1)
 	if d := difference(from.state(), before); d != "" {
 		return fmt.Errorf("from has changed\n%s", d)
 	}
@@ -133,23 +133,39 @@ func TestASnapshotHoldsAsMuchScrollbackAsIsAskedFor(t *testing.T) {
 func TestADifferenceIsSmallerThanASnapshot(t *testing.T) {
 	s := written(t, 80, 24, strings.Repeat("\x1b[1;3;38;5;200mtext in colours\x1b[0m and without\r\n", 30))
 	from := s.Clone(false)
-	if d := Diff(from, s); len(d) > 0 {
+	if d := Diff(from, s, -1); len(d) > 0 {
 		t.Errorf("nothing has changed, and the difference is %q", d)
 	}
 	s.write(t, "a")
-	if d := Diff(from, s); string(d) != "a" {
+	if d := Diff(from, s, -1); string(d) != "a" {
 		t.Errorf("one character was typed, and the difference is %q", d)
 	}
 	s.write(t, "\r\nnext line\r\n")
-	if d := Diff(from, s); len(d) > 60 {
+	if d := Diff(from, s, -1); len(d) > 60 {
 		t.Errorf("two lines have scrolled by, and the difference is %q", d)
+	}
+}
+
+func TestAViewerThatWantsNoScrollbackGetsTheScreenOnly(t *testing.T) {
+	s := written(t, 10, 3, "first\r\n")
+	from := s.Clone(true)
+	s.write(t, strings.Repeat("line\r\n", 90)+"$ ")
+	for ask, want := range map[int]int{0: 0, 5: 5, -1: 89} {
+		got := from.Clone(true)
+		_, _ = got.Write(Diff(from, s, ask))
+		if got.Text() != s.Text() {
+			t.Errorf("asked for %d lines of scrollback, and the screen is %q", ask, got.Text())
+		}
+		if got.Scrollback() != want {
+			t.Errorf("asked for %d lines of scrollback, got %d", ask, got.Scrollback())
+		}
 	}
 }
 
 func TestADifferenceOfSizesIsASnapshot(t *testing.T) {
 	from, to := written(t, 10, 3, "\x1b[?1049h\x1b[4habc\x1b[1;"), written(t, 20, 5, "some text\r\n\x1b[31m$ ")
 	got := from.Clone(true)
-	bytes := Diff(from, to)
+	bytes := Diff(from, to, -1)
 	got.Resize(20, 5) // as its window has meanwhile
 	_, _ = got.Write(bytes)
 	if d := difference(got.state(), to.state()); d != "" {
