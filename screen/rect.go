@@ -157,18 +157,17 @@ func (s *Screen) changed(style Style, reverse bool) Style {
 const changeable = Bold | Blink | Inverse
 
 func changeAttribute(style Style, n int, reverse bool) Style {
-	attr := map[int]Attr{1: Bold, 5: Blink, 7: Inverse, 22: Bold, 25: Blink, 27: Inverse}[n]
 	switch {
 	case n == 0 && reverse:
 		style.Attrs ^= changeable
 	case n == 0:
 		style.Attrs &^= changeable
-	case n >= 20 && !reverse:
-		style.Attrs &^= attr
-	case n < 20 && reverse:
-		style.Attrs ^= attr
-	case n < 20:
-		style.Attrs |= attr
+	case n < len(sgrOn) && reverse:
+		style.Attrs ^= sgrOn[n] & changeable
+	case n < len(sgrOn) && sgrOn[n] != 0:
+		style.Attrs |= sgrOn[n] & changeable
+	case n < len(sgrOff) && !reverse:
+		style.Attrs &^= sgrOff[n] & changeable
 	}
 	underlined := style.Underline != UnderlineNone
 	switch {
