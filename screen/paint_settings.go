@@ -171,6 +171,9 @@ func (p *painter) paintCursor() {
 		p.setMode("?", 6, to.modes.has(modeOrigin))
 	}
 	if t.modes.has(modeWrap) != to.modes.has(modeWrap) {
+		if t.pending { // what becomes of it without the mode, terminals do not agree on
+			p.emit("\r")
+		}
 		p.setMode("?", 7, to.modes.has(modeWrap))
 	}
 	if to.pending && (t.x != to.x || t.y != to.y || !t.pending) {
@@ -215,6 +218,9 @@ func (p *painter) paintAdjacent() {
 			p.emit(lockingShifts[p.to.charsets.locked]) // any control that does nothing
 		}
 		return
+	}
+	if p.term.mayJoin() {
+		return // it was just written there too
 	}
 	x, _ := p.to.previous()
 	c := p.term.buf.rows[p.to.y].cells[x]

@@ -188,13 +188,14 @@ func (s *Screen) previous() (int, bool) {
 	return x, x >= 0
 }
 
-// mayJoin reports whether a character that is no extender could become a part of the one before the cursor.
+// mayJoin reports whether a character that is no extender could become a part of the one before the cursor, now or after
+// a joiner.
 func (s *Screen) mayJoin() bool {
 	if !s.adjacent {
 		return false
 	}
 	x, ok := s.previous()
-	return ok && s.tab.joint(s.row().cells[x]).open()
+	return ok && s.tab.joint(s.row().cells[x]) != jointNone
 }
 
 // combine adds r to the cluster before the cursor. On an erased cell it takes a space as its base; where there is no

@@ -253,3 +253,27 @@ func TestAResizedScreenLooksAsInTmux(t *testing.T) {
 		t.Fatalf("seed %d, output %q, written as %q:\n%s", trial, tokens, portable(cols, rows, tokens), differs(tokens, resizes, wide))
 	}
 }
+
+// What the screen makes of itself must work on terminals that are not this one.
+func TestSnapshotsAndDifferencesWorkInTmux(t *testing.T) {
+	const cols, rows = 20, 6
+	o := startOracle(t, cols, rows)
+	for trial := range *trials * 4 {
+		g := newGrammar(uint64(trial), cols, rows, common)
+		tokens := g.output(1 + g.IntN(60))
+		from := New(cols, rows, Options{})
+		_, _ = from.Write([]byte(portable(cols, rows, tokens[:len(tokens)/2])))
+		snapshot := from.Snapshot(SnapshotOptions{})
+		o.write(reset + string(snapshot))
+		if d := o.compare(from); d != "" {
+			t.Fatalf("seed %d, output %q, snapshot %q:\n%s", trial, tokens[:len(tokens)/2], snapshot, d)
+		}
+		to := New(cols, rows, Options{})
+		_, _ = to.Write([]byte(portable(cols, rows, tokens)))
+		missed := Diff(from, to, 0)
+		o.write(string(missed))
+		if d := o.compare(to); d != "" {
+			t.Fatalf("seed %d, output %q, difference %q:\n%s", trial, tokens, missed, d)
+		}
+	}
+}
