@@ -15,7 +15,7 @@ import (
 
 // rules by the sentence that they stand for.
 var rules = map[string]func(tree) []string{
-	"sandbox imports only the standard library":                       sandboxIsStandard,
+	"sandbox and screen import only the standard library":             vocabularyIsStandard,
 	"screen, asciicast and terminal import nothing of ours":           leavesStandAlone,
 	"sandboxes never import each other":                               sandboxesAreStrangers,
 	"the firewall imports only the standard library":                  firewallIsStandard,
@@ -44,10 +44,12 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func sandboxIsStandard(t tree) (breaches []string) {
-	for imported, by := range t.needs("sandbox") {
-		if !t.standard(imported) {
-			breaches = append(breaches, by+" imports "+imported)
+func vocabularyIsStandard(t tree) (breaches []string) {
+	for _, folder := range []string{"sandbox", "screen"} {
+		for imported, by := range t.needs(folder) {
+			if !t.standard(imported) {
+				breaches = append(breaches, by+" imports "+imported)
+			}
 		}
 	}
 	return breaches
