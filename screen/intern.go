@@ -141,6 +141,18 @@ func (t *tables) joint(c cell) joint {
 	return j
 }
 
+// joins reports whether the text of c, written right after that before it, would become a part of it.
+func (t *tables) joins(before, c cell) bool {
+	j := t.joint(before)
+	if !j.open() {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(t.text(c))
+	class, _ := lookup(r)
+	_, joins := j.join(r, class)
+	return joins
+}
+
 // collect frees the styles, clusters and links that nothing refers to.
 func (s *Screen) collect() {
 	styles := make([]bool, len(s.tab.styles.values))

@@ -1,7 +1,5 @@
 package screen
 
-import "unicode/utf8"
-
 // wideSpace is a wide character that shows nothing.
 const wideSpace = "\u3000"
 
@@ -142,7 +140,7 @@ func (p *painter) paintText(x, y int, want func(int) cell) int {
 	var before cell
 	for same := 0; x < p.term.cols && same < near; {
 		c := want(x)
-		if c.erased() || before != 0 && p.joins(before, c) {
+		if c.erased() || before != 0 && p.term.tab.joins(before, c) {
 			break
 		}
 		if have[x] == c {
@@ -165,16 +163,4 @@ func (p *painter) paintText(x, y int, want func(int) cell) int {
 	}
 	p.apply()
 	return x
-}
-
-// joins reports whether c would become a part of the character before it.
-func (p *painter) joins(before, c cell) bool {
-	j := p.term.tab.joint(before)
-	if !j.open() {
-		return false
-	}
-	r, _ := utf8.DecodeRuneInString(p.term.tab.text(c))
-	class, _ := lookup(r)
-	_, joins := j.join(r, class)
-	return joins
 }

@@ -29,6 +29,7 @@ func (s *Screen) ANSI() string {
 	var b []byte
 	for _, r := range s.buf.rows {
 		var pen Style
+		var before cell
 		end := r.used
 		for end > 0 && s.invisible(r.cells[end-1]) {
 			end--
@@ -37,8 +38,12 @@ func (s *Screen) ANSI() string {
 			if c.isTail() {
 				continue
 			}
+			if !before.erased() && s.tab.joins(before, c) { // as two cells they are two characters: keep them apart
+				b = append(s.appendPen(b, pen, Style{}), "\x1b[0m"...)
+				pen = Style{}
+			}
 			b = s.appendPen(b, pen, s.tab.styles.values[c.style()])
-			pen = s.tab.styles.values[c.style()]
+			pen, before = s.tab.styles.values[c.style()], c
 			if c.erased() {
 				b = append(b, ' ')
 			} else {
