@@ -140,3 +140,13 @@ func BenchmarkDiff(b *testing.B) {
 		Diff(from, s, -1)
 	}
 }
+
+func BenchmarkResize(b *testing.B) {
+	s := New(200, 50, Options{Scrollback: 10000})
+	for i := range 12000 {
+		_, _ = fmt.Fprintf(s, "\x1b[3%dmline %d of a text that is longer than half the width of the screen, so that it is broken when that shrinks\x1b[0m\r\n", i%8, i)
+	}
+	for i := 0; b.Loop(); i++ {
+		s.Resize(200-100*(i%2), 50)
+	}
+}
