@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,24 +83,23 @@ var programs = map[string]func(t *testing.T) []byte{
 		p.typing("echo "+strings.Repeat("long ", 40)+"end", "end")
 		p.typing("\x01\x1b[C\x1b[C\x1b[Cinserted\x05 more", "more") // Home, right, text, End
 		p.typing("\x17\x17\x17\x1b[D\x1b[D\x04\x0b done1", "done1") // kill words, delete, kill the rest
-		p.typing("\r", "long")
+		p.typing("\r", "not found")
 		p.typing("\x12long", "reverse-i-search")
-		p.typing("\x03", "^C")
-		p.typing("printf '\\033[31mr\\033[44me\\033[0md\\t\\ttab\\bB\\n\\033[2Kdone%s\\n' 2\r", "done2")
+		p.typing("\x07\x15printf '\\033[31mr\\033[44me\\033[0md\\t\\ttab\\bB\\n\\033[2Kdone%s\\n' 2\r", "done2")
 		p.typing("for i in $(seq 40); do echo \"$i 世界 é\"; done; clear; echo done3\r", "done3")
 		return p.cast("exit\r")
 	},
 	"vim": func(t *testing.T) []byte {
 		p := play(t, "vim", "-u", "NONE", "-N", "--cmd", "syntax on", "--cmd", "set hlsearch showcmd ruler number", "text.c")
 		p.typing("", "text.c")
-		p.typing("iint main(void)\n{\n\treturn 世界 + \"é\";\n}\n\x1b", "All")
-		p.typing(":split\r", "text.c")
-		p.typing("yyP20p", "世界")
-		p.typing("/return\r", "return")
-		p.typing("Vjjd", "世界")
-		p.typing("\x06\x02Gggu:vsplit\r", "main")
-		p.typing(":help\r", "VIM - main help file")
-		p.typing("\x04\x04\x15", "*")
+		for i, keys := range []string{
+			"", "iint main(void)\n{\n\treturn 世界 + \"é\";\n}\n\x1b", ":split\r", "yyP20p", "/return\r", "Vjjd", "\x06\x02Gggu", ":vsplit\r", ":help\r",
+			"\x04\x04\x15", ":set nowrap list\r", "zt",
+		} {
+			// The text appears only when vim has come to executing it.
+			p.typing(keys, "")
+			p.typing(fmt.Sprintf("\x1b:echo 'step'.'%d'\r", i), fmt.Sprintf("step%d", i))
+		}
 		return p.cast(":qa!\r")
 	},
 	"less": func(t *testing.T) []byte {
@@ -116,7 +116,7 @@ var programs = map[string]func(t *testing.T) []byte{
 		p.typing("", "Load average")
 		p.typing("h", "strace")
 		p.typing(" ", "F10")
-		p.typing("\x1bOS", "Setup")
+		p.typing("\x1bOQ", "Categories") // F2
 		p.typing("\x1b[21~", "Load average")
 		return p.cast("q")
 	},
@@ -124,8 +124,7 @@ var programs = map[string]func(t *testing.T) []byte{
 		p := play(t, "mc", "--nosubshell")
 		p.typing("", "Quit")
 		p.typing("\x1b[20~\r", "Listing") // the menu
-		p.typing("\x1b\x1b", "Quit")
-		p.typing("\x1b[18~folder", "Create")
+		p.typing("\x1b[21~\x1b[18~folder", "Create")
 		p.typing("\r", "/folder")
 		return p.cast("\x1b[21~\r")
 	},
