@@ -108,7 +108,7 @@ var programs = map[string]func(t *testing.T) []byte{
 		p.typing(" ", "line 12")
 		p.typing("/line 77\r", "line 77")
 		p.typing("G", "line 300")
-		p.typing("bk", "line 29")
+		p.typing("bk", "line 280")
 		return p.cast("q")
 	},
 	"htop": func(t *testing.T) []byte {
@@ -123,7 +123,7 @@ var programs = map[string]func(t *testing.T) []byte{
 	"mc": func(t *testing.T) []byte {
 		p := play(t, "mc", "--nosubshell")
 		p.typing("", "Quit")
-		p.typing("\x1b[20~\r", "Listing") // the menu
+		p.typing("\x1c", "hotlist") // a dialog, with its shadow
 		p.typing("\x1b[21~\x1b[18~folder", "Create")
 		p.typing("\r", "/folder")
 		return p.cast("\x1b[21~\r")
