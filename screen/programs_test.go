@@ -83,10 +83,10 @@ var programs = map[string]func(t *testing.T) []byte{
 		p.typing("echo "+strings.Repeat("long ", 40)+"end", "end")
 		p.typing("\x01\x1b[C\x1b[C\x1b[Cinserted\x05 more", "more") // Home, right, text, End
 		p.typing("\x17\x17\x17\x1b[D\x1b[D\x04\x0b done1", "done1") // kill words, delete, kill the rest
-		p.typing("\r", "not found")
+		p.typing("\r", "not found\n$")
 		p.typing("\x12long", "reverse-i-search")
-		p.typing("\x07\x15printf '\\033[31mr\\033[44me\\033[0md\\t\\ttab\\bB\\n\\033[2Kdone%s\\n' 2\r", "done2")
-		p.typing("for i in $(seq 40); do echo \"$i 世界 é\"; done; clear; echo done3\r", "done3")
+		p.typing("\x07\x15printf '\\033[31mr\\033[44me\\033[0md\\t\\ttab\\bB\\n\\033[2Kdone%s\\n' 2\r", "done2\n$")
+		p.typing("for i in $(seq 40); do echo \"$i 世界 é\"; done; clear; echo done$((1+2))\r", "done3\n$")
 		return p.cast("exit\r")
 	},
 	"vim": func(t *testing.T) []byte {
