@@ -80,7 +80,7 @@ func TestARawTerminalsBytesAreExactInBothDirections(t *testing.T) {
 		probe + " emit out " + count, "echo status $?",
 		probe + " duplex out2 in2 " + count, "echo status $?",
 	}, "; ")
-	c := r.console(r.run("--escape", "none", "--", "sh", "-c", script))
+	c := r.console(r.run("--escape", "none", "--terminal-policy", "open", "--", "sh", "-c", script))
 	c.Expect("ready")
 	c.Send(string(sandboxtest.Sequence("in", n)))
 	c.Expect("status 42\n")
