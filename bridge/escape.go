@@ -8,6 +8,7 @@ import (
 // EscapeChar is the character that starts an in-band escape, as in ssh; NoEscape turns escapes off. It is a flag value.
 type EscapeChar int
 
+// No escapes at all, and those of ssh.
 const (
 	NoEscape      EscapeChar = -1
 	DefaultEscape EscapeChar = '~'
@@ -69,6 +70,7 @@ func (c EscapeChar) Help() string {
 // Action is what an in-band escape asks for.
 type Action int
 
+// What can be asked for.
 const (
 	NoAction  Action = iota
 	EndAction        // escape and .

@@ -58,10 +58,10 @@ func (o *outputParser) feed(p []byte, m *Modes) {
 
 // text passes over text to the byte after the next ESC.
 func (o *outputParser) text(p []byte, m *Modes) (rest []byte) {
-	end := bytes.IndexByte(p, esc)
+	before, after, ok := bytes.Cut(p, []byte{esc})
 	run := p
-	if end >= 0 {
-		run, rest = p[:end], p[end+1:]
+	if ok {
+		run, rest = before, after
 		o.begin()
 	}
 	if !o.shifts {

@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -152,7 +153,7 @@ func TestExitStatuses(t *testing.T) {
 		{wire.Start{Command: "exit 3"}, 3, ""},
 	} {
 		e, _, err := run(t, r, c.start, "")
-		if f, ok := err.(*wire.Failure); ok {
+		if f, ok := errors.AsType[*wire.Failure](err); ok {
 			e = wire.Exit{Status: f.Status, Signal: "failure"}
 		}
 		if e.Status != c.status || e.Signal != c.signal {

@@ -98,15 +98,16 @@ func (c *Config) baseEnvironment() []string {
 	if c.Inherit {
 		return inheritedEnvironment(c.User.Home)
 	}
-	path := basePath
+	var path strings.Builder
+	path.WriteString(basePath)
 	for _, pattern := range toolPaths {
 		dirs, _ := filepath.Glob(pattern) // the patterns are well-formed
 		for _, d := range dirs {
-			path += ":" + d
+			path.WriteString(":" + d)
 		}
 	}
 	return []string{
-		"PATH=" + path, "HOME=" + c.User.Home, "USER=" + c.User.Name,
+		"PATH=" + path.String(), "HOME=" + c.User.Home, "USER=" + c.User.Name,
 		"LOGNAME=" + c.User.Name, "SHELL=" + c.shell(),
 	}
 }
@@ -180,8 +181,7 @@ func (c *command) start(files *stdio) (*os.Process, error) {
 	if errors.Is(err, syscall.ENOENT) {
 		status = 127
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		err = errno
 	}
 	return nil, &wire.Failure{Status: status, Message: fmt.Sprintf("%s: %v", c.args[0], err)}

@@ -176,10 +176,10 @@ func (b *boot) runAs() *qemu.RunAs {
 func (b *boot) start(ctx context.Context, c qemu.Config) (*qemu.VM, error) {
 	accel, why := chooseAccel(ctx, b.spec.Accel)
 	b.log.Debug("acceleration", "accel", accel, "why", why)
-	switch {
-	case accel == "":
+	switch accel {
+	case "":
 		return nil, fmt.Errorf("--accel %s: %s: use --accel tcg for software emulation", b.spec.Accel, why)
-	case accel == qemu.TCG:
+	case qemu.TCG:
 		return b.emulate(ctx, c, why)
 	}
 	c.Accel = accel

@@ -50,9 +50,8 @@ func Run(args []string) int {
 	if err == nil {
 		return a.status
 	}
-	var own *statusError
 	status := statusFailed
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*statusError](err); ok {
 		status, err = own.status, own.err
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
 	f.StringArrayVarP(&o.env, "env", "e", nil, "set a variable in the guest, or pass the host's: `K[=V]`")
 	f.StringVarP(&o.dir, "workdir", "w", "", "the `folder` that the program starts in (default: the current one)")
 	f.StringVar(&o.accel, "accel", "auto", "`auto|kvm|hvf|tcg`: hardware acceleration where it works, or software emulation")
-	o.viewOptions.flags(cmd)
+	o.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("accel", cobra.FixedCompletions([]string{"auto", "kvm", "hvf", "tcg"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -125,8 +125,7 @@ func (v *viewer) limit() (expired func() bool) {
 
 // result turns the session's end into an exit status.
 func (v *viewer) result(exit wire.Exit, err error) (int, error) {
-	var failure *wire.Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*wire.Failure](err); ok {
 		return int(failure.Status), failure
 	}
 	return int(exit.Status), err

@@ -231,7 +231,7 @@ func shareOptions(share Share) string {
 func makeDirs(root, path string, config Config) error {
 	user := config.Agent.User
 	dir := "/"
-	for _, name := range strings.Split(strings.Trim(path, "/"), "/") {
+	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		dir = filepath.Join(dir, name)
 		at := filepath.Join(root, dir)
 		if info, err := os.Lstat(at); err == nil {

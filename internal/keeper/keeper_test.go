@@ -107,9 +107,8 @@ func (f *flaky) Wait() error {
 	go func() { gone <- f.InProcess.Wait() }()
 	select {
 	case err := <-f.cause:
-		_ = f.InProcess.Kill()
-		<-gone
-		return err
+		_ = f.Kill()
+		return errors.Join(err, <-gone)
 	case err := <-gone:
 		return err
 	}
@@ -157,7 +156,9 @@ func (v *viewer) run(r *rig) {
 	go func() { v.ran <- v.session.Run(v.conn) }()
 	r.t.Cleanup(func() {
 		_ = v.conn.Close()
-		<-v.ran
+		if err := <-v.ran; err != nil {
+			r.t.Logf("the viewer was cut off: %v", err)
+		}
 	})
 }
 

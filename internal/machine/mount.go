@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -146,10 +147,8 @@ func forbidden(dir, home string, stateDirs []string) string {
 			return "a system folder"
 		}
 	}
-	for _, system := range systemDirs {
-		if dir == system {
-			return "a system folder"
-		}
+	if slices.Contains(systemDirs, dir) {
+		return "a system folder"
 	}
 	for _, home := range spellings(home) {
 		switch {

@@ -48,8 +48,7 @@ func Enter(ctx context.Context, dir string, stdio Stdio) error {
 	conn, folder, err := enter(ctx, dir, stdio.Self, hello)
 	if err != nil {
 		kind := FailFolder
-		var f *failure
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*failure](err); ok {
 			kind = f.kind
 		}
 		_, _ = io.WriteString(stdio.Out, Line(hello.Nonce, AnswerFail, kind, err.Error()))

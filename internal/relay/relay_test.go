@@ -288,13 +288,13 @@ func TestFolderOfSomebodyElseIsRefused(t *testing.T) {
 	if os.Geteuid() != 0 && testing.Short() {
 		t.Skip("needs root to give a folder away")
 	}
-	for what, make := range map[string]func(string) error{
+	for what, put := range map[string]func(string) error{
 		"another user's": func(name string) error { return errors.Join(os.Mkdir(name, 0o700), os.Chown(name, 1, -1)) },
 		"a link":         func(name string) error { return os.Symlink(os.TempDir(), name) },
 		"a file":         func(name string) error { return os.WriteFile(name, nil, 0o700) },
 	} {
 		b := newBox(t)
-		must(t, make(b.base()))
+		must(t, put(b.base()))
 		_, answer, err := b.enter(b.uploaded(), b.hello())
 		must(t, err)
 		if !strings.Contains(answer, AnswerFail+" "+FailFolder) {

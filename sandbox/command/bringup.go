@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -294,10 +295,8 @@ func (a *attempt) await(step string, answers ...string) ([]string, error) {
 		// Something may stand before an answer: a prompt, the end of a motd.
 		_, text, found := strings.Cut(string(line), "@"+a.nonce+" ")
 		if words := strings.Fields(text); found && err == nil && len(words) > 0 {
-			for _, w := range answers {
-				if words[0] == w {
-					return words, nil
-				}
+			if slices.Contains(answers, words[0]) {
+				return words, nil
 			}
 			return nil, &setback{step: step, words: text, err: errors.New("another answer than was waited for")}
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -371,7 +372,7 @@ func TestAgentThatIsThereAndBrokenIsSentAgain(t *testing.T) {
 		"a half":     content[:len(content)/2],
 		"a header":   content[:64],
 		"a script":   []byte("echo no; exit 3\n"),
-		"an imitant": append(content[:len(content):len(content)], 'x'),
+		"an imitant": append(slices.Clip(content), 'x'),
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, shells["dash"], every...)

@@ -88,7 +88,7 @@ type parser struct {
 }
 
 func (p *parser) errorf(format string, args ...any) error {
-	usage := ""
+	var usage string
 	if p.row != nil {
 		usage = p.row.usage
 	} else {

@@ -315,8 +315,7 @@ func FuzzParse(f *testing.F) {
 		argv := strings.Split(joined, "\x00")
 		p, err := Parse(argv)
 		if err != nil {
-			var usage *UsageError
-			if !errors.As(err, &usage) {
+			if _, ok := errors.AsType[*UsageError](err); !ok {
 				t.Fatalf("%q: %v", argv, err)
 			}
 			return

@@ -11,6 +11,7 @@ import (
 // Accel is how QEMU runs the guest's instructions.
 type Accel string
 
+// The accelerations that snug knows.
 const (
 	KVM Accel = "kvm" // Linux
 	HVF Accel = "hvf" // macOS

@@ -109,8 +109,11 @@ func openKVM() (int, error) {
 		return 0, fmt.Errorf("/dev/kvm does not open: %w", err)
 	}
 	version, err := ioctl(fd, kvmGetAPIVersion, 0)
-	if err != nil || version != kvmAPIVersion {
-		return 0, fmt.Errorf("/dev/kvm does not answer as KVM does (version %d, %v)", version, err)
+	if err == nil && version != kvmAPIVersion {
+		err = fmt.Errorf("version %d", version)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("/dev/kvm does not answer as KVM does: %w", err)
 	}
 	return fd, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,8 +89,8 @@ func (f *failure) Helper()           {}
 func (f *failure) Cleanup(fn func()) { f.cleanup = append(f.cleanup, fn) }
 func (f *failure) Fatalf(format string, args ...any) {
 	f.message <- fmt.Sprintf(format, args...)
-	for i := len(f.cleanup) - 1; i >= 0; i-- {
-		f.cleanup[i]()
+	for _, v := range slices.Backward(f.cleanup) {
+		v()
 	}
 	runtime.Goexit()
 }

@@ -230,7 +230,7 @@ func (tm *Tmux) kill() {
 		return // it never started, or ended
 	}
 	_, _ = tm.command(nil, "kill-server")
-	for _, field := range strings.Fields(pids) {
+	for field := range strings.FieldsSeq(pids) {
 		if pid, err := strconv.Atoi(field); err == nil {
 			killWhenStuck(pid)
 		}

@@ -101,7 +101,7 @@ func (r *rig) leftovers() (all []string) {
 	}
 	for _, dir := range []string{"run", "tmp", "state"} {
 		_ = filepath.WalkDir(filepath.Join(r.root, dir), func(name string, entry fs.DirEntry, err error) error {
-			if err == nil && !(entry.Type().IsDir() && emptyFolders[entry.Name()]) && entry.Name() != "lock" {
+			if err == nil && (!entry.Type().IsDir() || !emptyFolders[entry.Name()]) && entry.Name() != "lock" {
 				all = append(all, name)
 			}
 			return nil

@@ -19,8 +19,8 @@ func TestTheFirstThingThatAProgramSeesIsTheTerminalsSize(t *testing.T) {
 	r := newRig(t)
 	tm := r.tmux("$RUN -- stty size; echo status $?; read end")
 	tm.WaitFor("size as the first line of output", func(screen string) bool {
-		at := strings.Index(screen, "status 0")
-		return at >= 0 && strings.HasSuffix(screen[:at], "41 137\n")
+		before, _, ok := strings.Cut(screen, "status 0")
+		return ok && strings.HasSuffix(before, "41 137\n")
 	})
 	tm.Send("Enter")
 	tm.WaitFlag("pane_dead", true)

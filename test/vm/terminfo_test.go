@@ -37,7 +37,7 @@ func TestAPrivateTerminalDescriptionIsDelivered(t *testing.T) {
 // withoutComments drops where infocmp found the entry.
 func withoutComments(s string) string {
 	var kept []string
-	for _, line := range strings.Split(s, "\n") {
+	for line := range strings.SplitSeq(s, "\n") {
 		if !strings.HasPrefix(line, "#") {
 			kept = append(kept, line)
 		}
