@@ -37,6 +37,7 @@ type machineSpec struct {
 type toolSpec struct {
 	Argv []string `json:"argv,omitempty"` // the tool's command line
 	Exec []string `json:"exec,omitempty"` // or that of --exec
+	Key  string   `json:"key"`            // which machine it means, and as whom
 	// Target is the machine that the tool has made for us, if it has made one.
 	Target string `json:"target,omitempty"`
 }

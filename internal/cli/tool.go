@@ -121,11 +121,14 @@ func (a *app) findTool(ctx context.Context, t toolSpec, plan *command.Plan, debu
 	if plan.Fresh {
 		return a.startKeeper(ctx, naming{next: state.ToolNames(plan.Name)}, &spec)
 	}
-	id := ""
-	if !plan.Plain(os.Getenv) {
-		id = command.KeyID(plan.Key(os.Getenv))[:6]
+	t.Key = command.KeyID(plan.Key(os.Getenv))
+	name := state.ToolName(plan.Name, t.Key[:6], plan.Plain(os.Getenv))
+	k, err := a.startOrJoin(ctx, name, &spec)
+	if err == nil && k.spec.Tool.Key != t.Key {
+		_ = k.conn.Close()
+		return nil, fmt.Errorf("machine %s is another than %s means now: end it with 'snug stop %s' first", name, plan.Name, name)
 	}
-	return a.startOrJoin(ctx, state.ToolName(plan.Name, id), &spec)
+	return k, err
 }
 
 func planEnv(plan *command.Plan) (env []wire.Env) {

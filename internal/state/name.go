@@ -37,22 +37,22 @@ func CheckName(name string) error {
 const maxToolName = 48
 
 // ToolName is the name of a machine behind another tool, made of what people
-// call it, TOOL:NAME. Where that is no name by itself, or says less than tells
-// the machine from others, its id follows. No user's name has a colon in it.
-func ToolName(called, id string) string {
+// call it, TOOL:NAME. Where that is no name by itself, or does not tell the
+// machine from all others (plain), its id follows. No user's name has a colon in
+// it.
+func ToolName(called, id string, plain bool) string {
 	name := strings.Map(func(r rune) rune {
 		if r <= 0x7f && toolByte(byte(r)) {
 			return r
 		}
 		return '-'
 	}, called)
-	if id == "" && (name != called || len(name) > maxToolName) {
-		id = "x"
+	tool, rest, named := strings.Cut(name, ":")
+	if plain && named && name == called && len(name) <= maxToolName {
+		return name
 	}
-	if room := maxToolName - len(id) - 1; id != "" {
-		name = name[:min(len(name), room)] + "+" + id
-	}
-	return name
+	name = tool + ":" + strings.TrimLeft(rest, "-") // of a path
+	return name[:min(len(name), maxToolName-len(id)-1)] + "+" + id
 }
 
 // checkToolName tells whether name may be one by ToolName.
@@ -84,7 +84,7 @@ func FolderNames(folder string) func(n int) string {
 
 // ToolNames are the names of machines that a tool makes for us.
 func ToolNames(called string) func(n int) string {
-	return func(n int) string { return ToolName(called, strconv.Itoa(n)) }
+	return func(n int) string { return ToolName(called, strconv.Itoa(n), false) }
 }
 
 // numbered is the n-th name of machines around a folder: FOLDER-N, at most
