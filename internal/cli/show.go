@@ -74,6 +74,7 @@ func (a *app) show(o viewOptions, start wire.Start, find finder) error {
 		return a.guard()
 	}
 	start.Env = append(environment(pty), start.Env...)
+	start.Unseen = pty && !onTerminal
 	v, err := a.newViewer(pty, onTerminal, o)
 	if err != nil {
 		return err

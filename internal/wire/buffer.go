@@ -221,6 +221,36 @@ func (r *BufferReader) Read(p []byte) (int, error) {
 	}
 }
 
+// Wait returns nil once there are bytes to read. It returns what [BufferReader.Read]
+// would where none come any more. It is for a reader without credit.
+func (r *BufferReader) Wait() error {
+	b := r.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		switch {
+		case r.closed || b.closed || r.next < b.base:
+			return ErrClosed
+		case r.next < b.end:
+			return nil
+		case b.eof:
+			return io.EOF
+		}
+		b.change.Wait()
+	}
+}
+
+// TryRead reads what is there, and returns 0 rather than wait.
+func (r *BufferReader) TryRead(p []byte) int {
+	b := r.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.closed || b.closed || r.next < b.base || r.next == b.end {
+		return 0
+	}
+	return r.take(p, b.end-r.next)
+}
+
 func (r *BufferReader) take(p []byte, n uint64) int {
 	n = min(n, uint64(len(p)))
 	first := copy(p[:n], piece(r.b.ring, r.next, n))

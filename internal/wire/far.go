@@ -21,6 +21,7 @@ type Attachment struct {
 	// Owned by the goroutine that serves requests.
 	id       string
 	snug     bool // the near side speaks the extension
+	unseen   bool // the near side has no terminal
 	from     sessionPayload
 	start    Start
 	envBytes int
@@ -61,11 +62,33 @@ func serveSession(ch ssh.Channel, reqs <-chan *ssh.Request, host Host) {
 	a.closeReaders()
 	_ = ch.Close()
 	a.wg.Wait()
+	if p, ok := a.program.(leaver); ok {
+		p.Left(a)
+	}
 }
+
+// leaver is a program that wants to know when an attachment's last input was
+// passed on, which can be long after Detach: input waits for a program that
+// does not read.
+type leaver interface{ Left(a *Attachment) }
 
 // Persistent says whether the near side can come back and resume: it speaks
 // the extension.
 func (a *Attachment) Persistent() bool { return a.snug }
+
+// Seen says whether what the near side shows reaches a terminal, which then
+// answers what the program asks.
+func (a *Attachment) Seen() bool { return !a.unseen }
+
+// Sent returns the offset of the next byte of output that is to be sent.
+func (a *Attachment) Sent(stream Stream) uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r := a.readers[stream]; r != nil {
+		return r.Next()
+	}
+	return 0
+}
 
 // ID returns the session's name.
 func (a *Attachment) ID() string { return a.id }
@@ -124,7 +147,7 @@ func (a *Attachment) refuse(f *Failure) {
 // handle serves one request. It waits for no program and no viewer.
 func (a *Attachment) handle(req *ssh.Request) error {
 	switch req.Type {
-	case requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell:
+	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell:
 		if a.program != nil {
 			return errors.New("the session has its program")
 		}
@@ -172,6 +195,8 @@ func (a *Attachment) handleResize(payload []byte) error {
 
 func (a *Attachment) handleSetup(req *ssh.Request) error {
 	switch req.Type {
+	case requestUnseen:
+		a.unseen = true
 	case requestSession:
 		return a.handleSession(req.Payload)
 	case requestEnv:

@@ -62,6 +62,10 @@ func serveChannels(chans <-chan ssh.NewChannel, host Host) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for nc := range chans {
+		if screens, ok := host.(Screens); ok && nc.ChannelType() == channelScreen {
+			wg.Go(func() { serveScreen(nc, screens) })
+			continue
+		}
 		if nc.ChannelType() != "session" {
 			_ = nc.Reject(ssh.UnknownChannelType, "only sessions are served here")
 			continue

@@ -30,6 +30,7 @@ const (
 	requestEnd      = "eof@snug"
 	requestFailure  = "failure@snug"
 	requestNotice   = "notice@snug"
+	requestUnseen   = "unseen@snug"
 )
 
 // RequestShutdown is a global request to an agent: end all programs, write
@@ -40,6 +41,12 @@ const RequestShutdown = "shutdown@snug"
 // session's end. It succeeds if the machine ends with that session: then the
 // keeper hangs up as soon as nothing is left of the machine.
 const RequestLeave = "leave@snug"
+
+// RequestSessions is a global request to a keeper for the sessions that it has.
+const RequestSessions = "sessions@snug"
+
+// channelScreen is a channel to a keeper that brings the screen of a session.
+const channelScreen = "screen@snug"
 
 // Bounds of what a peer may ask for. A request must fit one SSH packet.
 const (
@@ -97,6 +104,9 @@ type Start struct {
 	// the user's shell, and without that a login shell is started.
 	Args    []string
 	Command string
+	// Unseen says that what the near side shows reaches no terminal: nobody
+	// there answers what a program asks its terminal.
+	Unseen bool
 }
 
 // Exit is how a program ended.

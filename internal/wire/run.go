@@ -76,6 +76,11 @@ func (r *run) open() error {
 	seen := s.seen
 	s.mu.Unlock()
 
+	if s.start.Unseen {
+		if _, err := r.ch.SendRequest(requestUnseen, false, nil); err != nil {
+			return errTorn
+		}
+	}
 	known, err := r.ch.SendRequest(requestSession, true, ssh.Marshal(hello))
 	switch {
 	case err != nil:
