@@ -45,6 +45,7 @@ type Keeper struct {
 	users    int  // sessions, and viewers that have not begun
 	started  bool // the first viewer, whoever started the keeper, has come
 	notice   wire.Notice
+	last     uint32 // number of the session that was started last
 }
 
 // New returns a keeper that has not begun. It waits for its first viewer.
@@ -230,16 +231,25 @@ func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late b
 	if k.users == 0 {
 		return s, false, true
 	}
+	k.last++
+	s.number = k.last
 	k.sessions[id] = s
 	k.users++
 	return s, true, false
 }
 
-// Request answers a viewer that asks whether the machine ends with it.
+// Request answers a viewer that asks whether the machine ends with it, or what
+// sessions there are.
 func (k *Keeper) Request(name string, _ []byte) (bool, []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return name == wire.RequestLeave && k.users == 0, nil
+	switch name {
+	case wire.RequestLeave:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.users == 0, nil
+	case wire.RequestSessions:
+		return true, wire.MarshalSessions(k.Sessions())
+	}
+	return false, nil
 }
 
 // forget drops a session that has ended and was delivered.

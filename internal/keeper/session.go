@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/snugvm/snug/internal/wire"
 )
@@ -16,10 +17,14 @@ const held = 2 * wire.Credit
 type session struct {
 	keeper *Keeper
 	id     string
-	pty    bool
-	near   *wire.Session
-	out    *wire.Buffer
-	err    *wire.Buffer // nil on a PTY
+	number uint32 // by which people call it
+	// program is the command line, for people.
+	program string
+	pty     bool
+	near    *wire.Session
+	out     *wire.Buffer
+	err     *wire.Buffer // nil on a PTY
+	follow  *follower    // nil on pipes
 
 	typing sync.Mutex // held across one viewer's input; taken before mu
 
@@ -27,6 +32,11 @@ type session struct {
 	viewers map[*wire.Attachment]*viewer
 	input   []span
 	safe    uint64 // input that the agent has written to the program
+	seen    uint64 // output that the screen has seen
+	marks   []mark // sizes that the screen has not taken yet
+	turns   turns
+	title   string
+	active  time.Time // when the program last printed, or was typed at
 	notice  wire.Notice
 	ready   bool
 	ended   bool
@@ -50,11 +60,14 @@ type span struct {
 
 func newSession(k *Keeper, id string, start wire.Start, n wire.Notice) *session {
 	s := &session{
-		keeper: k, id: id, pty: start.Pty != nil, notice: n,
+		keeper: k, id: id, program: programOf(start), pty: start.Pty != nil, notice: n,
 		out:     wire.NewBuffer(held),
 		viewers: make(map[*wire.Attachment]*viewer),
+		turns:   newTurns(), active: time.Now(),
 	}
-	if !s.pty {
+	if s.pty {
+		s.follow = newFollower(s, start.Pty.Size)
+	} else {
 		s.err = wire.NewBuffer(held)
 	}
 	s.near = wire.NewSession(id, start, agentSide{s})
@@ -63,6 +76,12 @@ func newSession(k *Keeper, id string, start wire.Start, n wire.Notice) *session 
 
 // carry runs the session over one connection after another until it ends.
 func (s *session) carry() {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if s.pty {
+		wg.Go(s.follow.run) // ends with the output, which s.end ends at the latest
+		wg.Go(s.answer)     // ends with the session
+	}
 	for conn, err := s.keeper.link.next(nil); ; conn, err = s.keeper.link.next(conn) {
 		if err != nil {
 			s.near.Fail(s.lost(err))
@@ -152,9 +171,8 @@ func (s *session) keep(stream wire.Stream, p []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.viewers) == 0 {
-		s.releaseAll()
-	}
+	s.active = time.Now()
+	s.releaseSafe(stream)
 }
 
 // Attach adds a viewer and tells it the news so far.
@@ -162,6 +180,9 @@ func (s *session) Attach(a *wire.Attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.viewers[a] = &viewer{}
+	if s.pty && a.Seen() {
+		s.turns.lookers[a] = s.viewers[a]
+	}
 	switch {
 	case s.ended:
 		if s.failure == nil {
@@ -183,9 +204,8 @@ func (s *session) Detach(a *wire.Attachment) {
 	delete(s.viewers, a)
 	alone := len(s.viewers) == 0
 	over := alone && (s.ended || !s.pty)
-	if alone {
-		s.releaseAll()
-	}
+	s.releaseSafe(wire.Stdout)
+	s.releaseSafe(wire.Stderr)
 	s.mu.Unlock()
 	if !over {
 		return
@@ -197,26 +217,26 @@ func (s *session) Detach(a *wire.Attachment) {
 	s.keeper.forget(s.id)
 }
 
-// releaseAll gives up output that nobody will ask for; the caller holds mu.
-func (s *session) releaseAll() {
-	for _, stream := range []wire.Stream{wire.Stdout, wire.Stderr} {
-		if b := s.Output(stream); b != nil {
-			end, _ := b.Offset()
-			s.release(stream, b, end)
-		}
+// releaseSafe gives up output that all viewers have shown and the screen has
+// seen, and says to the agent that it is safe. The caller holds mu.
+func (s *session) releaseSafe(stream wire.Stream) {
+	b := s.Output(stream)
+	if b == nil {
+		return
 	}
-}
-
-// release says that output before offset is safe, to the buffer and to the
-// agent.
-func (s *session) release(stream wire.Stream, b *wire.Buffer, offset uint64) {
+	offset, _ := b.Offset()
+	if s.pty {
+		offset = s.seen
+	}
+	for _, v := range s.viewers {
+		offset = min(offset, v.shown[stream])
+	}
 	if b.Release(offset) == nil {
 		s.near.Ack(stream, offset)
 	}
 }
 
-// Safe is called when a viewer has shown output. What all viewers have shown
-// is safe.
+// Safe is called when a viewer has shown output.
 func (s *session) Safe(a *wire.Attachment, stream wire.Stream, offset uint64) {
 	if stream == wire.Exited {
 		s.Detach(a) // the viewer has seen all there was
@@ -224,15 +244,10 @@ func (s *session) Safe(a *wire.Attachment, stream wire.Stream, offset uint64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, b := s.viewers[a], s.Output(stream)
-	if v == nil || b == nil {
-		return
+	if v := s.viewers[a]; v != nil {
+		v.shown[stream] = offset
+		s.releaseSafe(stream)
 	}
-	v.shown[stream] = offset
-	for _, other := range s.viewers {
-		offset = min(offset, other.shown[stream])
-	}
-	s.release(stream, b, offset)
 }
 
 // Input passes a viewer's input on. Runs of input reach the program in the
@@ -248,6 +263,10 @@ func (s *session) Input(a *wire.Attachment, p []byte) error {
 		end += s.safe
 	}
 	s.input = append(s.input, span{a, uint64(len(p)), end})
+	s.active = time.Now()
+	if a != nil {
+		s.turns.heard(a, p, a.Sent(wire.Stdout))
+	}
 	s.mu.Unlock()
 	_, err := s.near.Write(p)
 	return err
@@ -325,7 +344,10 @@ func (s *session) Notice(n wire.Notice) {
 }
 
 // Resize sets the size of the program's terminal.
-func (s *session) Resize(_ *wire.Attachment, size wire.Size) { s.near.Resize(size) }
+func (s *session) Resize(_ *wire.Attachment, size wire.Size) {
+	s.markSize(size) // before the program can draw for it
+	s.near.Resize(size)
+}
 
 // Signal sends a signal to the program.
 func (s *session) Signal(name string) { s.near.Signal(name) }

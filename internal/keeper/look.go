@@ -1,0 +1,69 @@
+package keeper
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/screen"
+)
+
+// Sessions tells what sessions there are, in the order of their numbers.
+func (k *Keeper) Sessions() []wire.SessionInfo {
+	all := k.all()
+	infos := make([]wire.SessionInfo, 0, len(all))
+	for _, s := range all {
+		infos = append(infos, s.info())
+	}
+	return infos
+}
+
+// all returns the sessions in the order of their numbers.
+func (k *Keeper) all() []*session {
+	k.mu.Lock()
+	all := make([]*session, 0, len(k.sessions))
+	for _, s := range k.sessions {
+		all = append(all, s)
+	}
+	k.mu.Unlock()
+	slices.SortFunc(all, func(a, b *session) int { return cmp.Compare(a.number, b.number) })
+	return all
+}
+
+// Screen returns the screen of a session after all output so far. It
+// implements wire.Screens.
+func (k *Keeper) Screen(number uint32, scrollback int) (wire.Snapshot, error) {
+	all := k.all()
+	i := slices.IndexFunc(all, func(s *session) bool { return s.number == number })
+	switch {
+	case i < 0:
+		return wire.Snapshot{}, fmt.Errorf("there is no session %d", number)
+	case all[i].follow == nil:
+		return wire.Snapshot{}, fmt.Errorf("session %d runs on pipes: it has no screen", number)
+	}
+	return all[i].snapshotAt(screen.SnapshotOptions{Scrollback: scrollback}, nil), nil
+}
+
+func (s *session) info() wire.SessionInfo {
+	info := wire.SessionInfo{Number: s.number, Program: s.program, Pty: s.pty}
+	if s.pty {
+		info.Size = s.near.Size()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info.Viewers = uint32(len(s.viewers))
+	info.Title = s.title
+	info.Idle = time.Since(s.active)
+	return info
+}
+
+// programOf is the command line that a session was started with.
+func programOf(start wire.Start) string {
+	if len(start.Args) > 0 {
+		return strings.Join(start.Args, " ")
+	}
+	return start.Command
+}
