@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snugvm/snug/internal/state"
+	"github.com/snugvm/snug/internal/wire"
+	"golang.org/x/crypto/ssh"
+)
+
+// How long a keeper may take: to tell its sessions, which it does at once, and
+// to bring a screen. One that does not answer holds up no command for longer.
+const (
+	listPatience   = 2 * time.Second
+	screenPatience = 10 * time.Second
+)
+
+// holding is what a machine's keeper says that it holds.
+type holding struct {
+	machine  state.Machine
+	spec     machineSpec
+	sessions []wire.SessionInfo
+	more     int   // sessions beside these
+	err      error // why it is not known
+}
+
+// holdings asks the keepers of all machines that run, at the same time.
+func (a *app) holdings(ctx context.Context) ([]holding, error) {
+	machines, err := a.dirs.Machines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]holding, 0, len(machines))
+	for _, m := range machines {
+		h := holding{machine: m}
+		if m.ReadConfig(&h.spec) == nil { // else it is just being claimed, or just gone
+			all = append(all, h)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() { all[i].ask() })
+	}
+	wg.Wait()
+	return all, nil
+}
+
+func (h *holding) ask() {
+	h.err = consult(h.machine, &h.spec, listPatience, func(conn ssh.Conn) error {
+		listed, total, err := wire.AskSessions(conn)
+		h.sessions, h.more = listed, int(total)-len(listed)
+		return err
+	})
+}
+
+// consult connects to a keeper for a question, which must be answered in time.
+func consult(m state.Machine, spec *machineSpec, patience time.Duration, ask func(ssh.Conn) error) error {
+	deadline := time.Now().Add(patience)
+	err := func() error {
+		socket, err := net.DialTimeout("unix", m.SSHSocket(), patience)
+		if err != nil {
+			return err
+		}
+		if err := socket.SetDeadline(deadline); err != nil {
+			_ = socket.Close()
+			return err
+		}
+		conn, err := greetKeeper(socket, spec)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			_ = conn.Close()
+			_ = conn.Wait()
+		}()
+		return ask(conn)
+	}()
+	switch {
+	case err == nil:
+		return nil
+	case !time.Now().Before(deadline):
+		return fmt.Errorf("the keeper of %s does not answer within %v", m.Name, patience)
+	}
+	return fmt.Errorf("the keeper of %s: %w", m.Name, err)
+}
+
+// sessionName is a session as people name it.
+func sessionName(m state.Machine, s wire.SessionInfo) string {
+	return m.Name + "/" + strconv.Itoa(int(s.Number))
+}
+
+// chosen is one session of one machine.
+type chosen struct {
+	machine state.Machine
+	spec    *machineSpec
+	session wire.SessionInfo
+}
+
+// choose finds the session with a screen that MACHINE, MACHINE/SESSION or
+// nothing means: the only one that there is.
+func choose(all []holding, arg string) (chosen, error) {
+	name, number, numbered := strings.Cut(arg, "/")
+	all, err := called(all, name)
+	if err != nil {
+		return chosen{}, err
+	}
+	n := 0
+	if numbered {
+		if n, err = strconv.Atoi(number); err != nil || n < 1 || name == "" {
+			return chosen{}, fmt.Errorf("%q is no session: name it as MACHINE/NUMBER; 'snug ls' lists them", arg)
+		}
+	}
+	var found []chosen
+	var unknown error
+	for i := range all {
+		unknown = errors.Join(unknown, all[i].err)
+		for _, s := range all[i].sessions {
+			if s.Pty && !numbered || numbered && int(s.Number) == n {
+				found = append(found, chosen{all[i].machine, &all[i].spec, s})
+			}
+		}
+	}
+	switch {
+	case len(found) == 1 && unknown == nil:
+		return found[0], nil
+	case len(found) > 1:
+		return chosen{}, fmt.Errorf("there are %d sessions: name one of\n%s", len(found), list(found))
+	case unknown != nil:
+		return chosen{}, unknown // what it does not tell of may be the one
+	case numbered:
+		return chosen{}, fmt.Errorf("%s has no session %d: 'snug ls' lists those that there are", all[0].machine.Name, n)
+	case name != "":
+		return chosen{}, fmt.Errorf("%s has no session on a terminal: 'snug ls' lists what runs there", all[0].machine.Name)
+	}
+	return chosen{}, errors.New("there is no session on a terminal: 'snug ls' lists what runs")
+}
+
+// called returns the machine of a name, or else the one whose name begins so.
+// Without a name it returns all.
+func called(all []holding, name string) ([]holding, error) {
+	if name == "" {
+		return all, nil
+	}
+	var begin []holding
+	var names []string
+	for _, h := range all {
+		if h.machine.Name == name {
+			return []holding{h}, nil
+		}
+		if strings.HasPrefix(h.machine.Name, name) {
+			begin = append(begin, h)
+			names = append(names, h.machine.Name)
+		}
+	}
+	switch len(begin) {
+	case 0:
+		return nil, fmt.Errorf("no machine %s runs: 'snug ls' lists those that do", name)
+	case 1:
+		return begin, nil
+	}
+	return nil, fmt.Errorf("%s may be %s: use more of its name", name, strings.Join(names, " or "))
+}
+
+// list is one line for each session.
+func list(all []chosen) string {
+	lines := make([]string, 0, len(all))
+	for _, c := range all {
+		lines = append(lines, "  "+sessionName(c.machine, c.session)+"   "+programName(c.session))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// programName is the program of a session, for people.
+func programName(s wire.SessionInfo) string {
+	if s.Program == "" {
+		return "(login shell)"
+	}
+	return oneLine(s.Program)
+}
+
+// oneLine makes words that are not ours fit in a line of a table.
+func oneLine(text string) string { return strings.Join(strings.Fields(printable(text)), " ") }
