@@ -156,6 +156,17 @@ type machine struct {
 	Name, Sandbox, Folder string
 	Started               time.Time
 	Command               []string
+	Sessions              []session
+}
+
+// session is what these tests want to know of a session of a machine.
+type session struct {
+	Number        int
+	Program       string
+	Terminal      bool
+	Columns, Rows int
+	Viewers       int
+	Title         string
 }
 
 // ls returns what snug ls --json says.
