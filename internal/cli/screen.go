@@ -111,7 +111,7 @@ func (a *app) printScreen(o screenOptions, arg string) error {
 		return fmt.Errorf("draw the screen: %w", err)
 	}
 	if o.file != "" {
-		return os.WriteFile(o.file, out, 0o666) //nolint:gosec // as a shell's > would
+		return os.WriteFile(o.file, out, 0o666)
 	}
 	if onTerminal {
 		out, _ = firewall.New(c.TerminalPolicy).Feed(out) // its text and links are a guest's

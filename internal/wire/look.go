@@ -132,8 +132,7 @@ func AskSessions(conn ssh.Conn) (listed []SessionInfo, total uint32, err error) 
 // the connection.
 func AskScreen(conn ssh.Conn, number uint32, scrollback int) (Snapshot, error) {
 	ch, reqs, err := conn.OpenChannel(channelScreen, ssh.Marshal(screenPayload{number, uint32(int32(scrollback))}))
-	var refused *ssh.OpenChannelError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
 		return Snapshot{}, errors.New(clip(refused.Message))
 	}
 	if err != nil {
