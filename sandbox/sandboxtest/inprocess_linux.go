@@ -11,13 +11,14 @@ import (
 	"strconv"
 
 	"github.com/snugvm/snug/internal/agent"
+	"github.com/snugvm/snug/internal/port"
 	"github.com/snugvm/snug/internal/wire"
 )
 
 // InProcess is a machine without a sandbox: the agent runs in this process
 // and its programs on this host, as this user.
 type InProcess struct {
-	port   *Port
+	port   *port.Port
 	agent  agent.Config
 	cancel context.CancelFunc
 	gone   chan struct{}
@@ -34,7 +35,7 @@ func NewInProcess(home string) (*InProcess, error) {
 	mark, seed := wire.NewMark(), make([]byte, ed25519.SeedSize)
 	_, _ = rand.Read(seed)
 	m := &InProcess{
-		port: NewPort(),
+		port: port.New(),
 		agent: agent.Config{Mark: mark[:], HostKey: seed, User: agent.User{
 			Name: me.Username, UID: uint32(uid), GID: uint32(gid), Home: home, Shell: "/bin/sh",
 		}},
@@ -54,7 +55,7 @@ func NewInProcess(home string) (*InProcess, error) {
 // Agent returns what the host knows of the machine's agent.
 func (m *InProcess) Agent() agent.Config { return m.agent }
 
-// KeepUnread is Port.KeepUnread of the machine's link.
+// KeepUnread is port.Port.KeepUnread of the machine's link.
 func (m *InProcess) KeepUnread(keep bool) { m.port.KeepUnread(keep) }
 
 // Dial opens the link.

@@ -1,4 +1,5 @@
-package sandboxtest
+// Package port is the link of a machine whose agent runs in this process.
+package port
 
 import (
 	"errors"
@@ -18,8 +19,8 @@ type Port struct {
 	closed bool
 }
 
-// NewPort returns a port that no host has opened.
-func NewPort() *Port {
+// New returns a port that no host has opened.
+func New() *Port {
 	p := &Port{}
 	p.change = sync.NewCond(&p.mu)
 	return p
