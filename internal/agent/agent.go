@@ -19,6 +19,7 @@ type Agent struct {
 	cfg      Config
 	terminfo terminfo
 	goodbye  func() // called when the host has asked for the end; may be nil
+	proxy    Proxy  // nil: programs run themselves
 
 	mu       sync.Mutex
 	programs map[string]*program

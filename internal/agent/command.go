@@ -29,12 +29,17 @@ type command struct {
 	dir  string
 	// as is whom the program runs as; nil for whom the agent does.
 	as *syscall.Credential
+	// end is sent to it when the thread that has started it is no more; 0 for none.
+	end syscall.Signal
 }
 
 // command works out what s asks for. The notice is for the person who asked.
 func (a *Agent) command(s wire.Start) (cmd *command, notice string, err error) {
 	c := &a.cfg
 	cmd = &command{dir: s.Dir, as: c.credential()}
+	if a.proxy != nil {
+		cmd.end = syscall.SIGKILL
+	}
 	if cmd.dir == "" {
 		cmd.dir = c.Dir
 	}
@@ -167,7 +172,7 @@ func lookPath(name, dir, path string) (string, error) {
 func (c *command) start(files *stdio) (*os.Process, error) {
 	attr := &os.ProcAttr{
 		Dir: c.dir, Env: c.env, Files: files.child,
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: files.tty, Credential: c.as},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: files.tty, Credential: c.as, Pdeathsig: c.end},
 	}
 	proc, err := os.StartProcess(c.path, c.args, attr)
 	if errors.Is(err, syscall.ENOEXEC) {

@@ -31,14 +31,15 @@ const (
 // program is one program from its start to its acknowledged exit status. It
 // implements wire.Program.
 type program struct {
-	agent *Agent
-	id    string
-	start wire.Start
-	in    *wire.Buffer
-	out   *wire.Buffer
-	err   *wire.Buffer // nil on a PTY
-	ended chan struct{}
-	reap  atomic.Bool // set once the program was reaped
+	agent  *Agent
+	id     string
+	start  wire.Start
+	in     *wire.Buffer
+	out    *wire.Buffer
+	err    *wire.Buffer // nil on a PTY
+	ended  chan struct{}
+	reap   atomic.Bool   // set once the program was reaped
+	reaped chan struct{} // closed then
 
 	mu       sync.Mutex
 	space    *sync.Cond // input may go on, or its attachment is gone
@@ -51,6 +52,7 @@ type program struct {
 	notice   string
 	exit     *wire.Exit
 	failure  *wire.Failure
+	standin  *Standin // nil: the program runs itself
 }
 
 func newProgram(a *Agent, id string, s wire.Start) *program {
@@ -60,6 +62,7 @@ func newProgram(a *Agent, id string, s wire.Start) *program {
 		in:       wire.NewBuffer(2 * wire.Credit),
 		out:      wire.NewBuffer(backlog),
 		ended:    make(chan struct{}),
+		reaped:   make(chan struct{}),
 		attached: make(map[*wire.Attachment]bool),
 	}
 	p.space = sync.NewCond(&p.mu)
@@ -74,31 +77,38 @@ func newProgram(a *Agent, id string, s wire.Start) *program {
 // run is the program's life.
 func (p *program) run() {
 	defer close(p.ended)
+	defer p.holdThread()()
 	if err := p.launch(); err != nil {
+		p.endStandIn(nil)
 		p.fail(err)
 		return
 	}
 	var output, input sync.WaitGroup
-	output.Go(func() { p.copyOutput(p.files.out, p.out) })
+	output.Go(func() { p.copyOutput(wire.Stdout, p.files.out, p.out) })
 	if p.err != nil {
-		output.Go(func() { p.copyOutput(p.files.err, p.err) })
+		output.Go(func() { p.copyOutput(wire.Stderr, p.files.err, p.err) })
 	}
 	input.Go(p.copyInput)
 
 	exit := p.wait()
 	p.reap.Store(true)
+	close(p.reaped)
 	p.files.kick()
 	output.Wait()
 	p.closeInput()
 	p.files.close() // frees the input copier from a write that nobody reads
 	input.Wait()
-	p.announceExit(exit)
+	p.announceExit(p.endStandIn(&exit))
 }
 
 // launch opens the program's files and starts it. Looking for the program and
 // starting it can take as long as the disk likes, so nobody waits for that.
 func (p *program) launch() error {
-	cmd, notice, err := p.agent.command(p.start)
+	start, err := p.standIn()
+	if err != nil {
+		return err
+	}
+	cmd, notice, err := p.agent.command(start)
 	if err != nil {
 		return err
 	}
@@ -132,6 +142,9 @@ func (p *program) open() (*stdio, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	files, err := openStdio(p.start.Pty, p.size, p.agent.cfg.ttyOwner())
+	if err == nil && files.tty && p.standin != nil && p.standin.RawInput {
+		err = rawInput(files.child[0])
+	}
 	p.files = files
 	return files, err
 }
@@ -164,8 +177,9 @@ func (p *program) wait() wire.Exit {
 
 // copyOutput moves the program's output into the buffer until its end, or
 // until it is quiet after the program's end. The buffer holds it back.
-func (p *program) copyOutput(from *os.File, to *wire.Buffer) {
+func (p *program) copyOutput(stream wire.Stream, from *os.File, to *wire.Buffer) {
 	defer to.End()
+	defer func() { _ = to.Append(p.output(stream, nil)) }()
 	buf := make([]byte, 32<<10)
 	for final := false; ; {
 		if to.WaitSpace() != nil {
@@ -175,7 +189,7 @@ func (p *program) copyOutput(from *os.File, to *wire.Buffer) {
 			_ = from.SetReadDeadline(time.Now().Add(quiet))
 		}
 		n, err := from.Read(buf)
-		if n > 0 && to.Append(buf[:n]) != nil {
+		if n > 0 && to.Append(p.output(stream, buf[:n])) != nil {
 			return
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) && !final {
@@ -191,7 +205,7 @@ func (p *program) copyOutput(from *os.File, to *wire.Buffer) {
 // copyInput writes input to the program and says how far it got.
 func (p *program) copyInput() {
 	in, err := p.in.Reader(0, 0)
-	if err != nil {
+	if err != nil || !p.awaitReady() {
 		return
 	}
 	buf := make([]byte, 32<<10)
@@ -358,8 +372,11 @@ func (p *program) Resize(_ *wire.Attachment, size wire.Size) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.size = size
-	if p.files != nil && p.start.Pty != nil {
+	if p.files != nil && p.start.Pty != nil && (p.standin == nil || !p.standin.FixedSize) {
 		_ = setSize(p.files.out, size)
+	}
+	if p.standin != nil && p.standin.Resize != nil {
+		p.standin.Resize(size)
 	}
 }
 
