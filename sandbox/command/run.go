@@ -47,6 +47,7 @@ func dockerRun(tool, global string, variables []string) *row {
 		globalFlags: global, execFlags: dockerRunFlags,
 		word: "IMAGE", program: programShell, ttyAsked: true, stdinAsked: true,
 		carrier:   fields("{tool} {global} exec -i {target}"),
+		terminal:  fields("{tool} {global} exec -i -t {target}"),
 		variables: variables,
 		says: append([]meaning{
 			means(Missing, `unable to find image|pull access denied|manifest unknown|no such image|initializing source|short-name`, "see that the image's name is right, and that you are logged in to its registry"),
@@ -246,8 +247,9 @@ var smolvmRun = &row{
 		key     --oci-cache
 		key     --unprivileged`,
 	ttyAsked: true, stdinAsked: true,
-	carrier: fields("{tool} machine exec --name {target} -i --"),
-	says:    smolvmSays,
+	carrier:  fields("{tool} machine exec --name {target} -i --"),
+	terminal: fields("{tool} machine exec --name {target} -i -t --"),
+	says:     smolvmSays,
 	run: &runner{
 		make:   fields("{tool} machine run -d --name {target} {flags}"),
 		stop:   [][]string{fields("{tool} machine stop --name {target}")},

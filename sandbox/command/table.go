@@ -35,7 +35,11 @@ type row struct {
 	stdinAsked   bool // stdin only where a flag asks for it
 
 	carrier   []string // Plan.fill; the launcher follows
+	terminal  []string // the same with a terminal; nil where that is the tool's to see
 	quoted    bool     // the tool joins its words for a shell
+	stale     bool     // for every later size the tool sets the first one again
+	modes     bool     // the tool hands the modes of its terminal on to the program's
+	expands   bool     // the tool expands ${NAME} in its words, and $$ is a $
 	variables []string // of the host's environment, that say where
 	says      []meaning
 	run       *runner               // makes a machine first
@@ -63,7 +67,7 @@ func means(kind Kind, words, remedy string) meaning {
 }
 
 // noShell are the words of any tool for a machine without a shell.
-var noShell = means(NoShell, "(exec: \"sh\"|executable file .?sh.? not found|\\bsh\\W{0,2}: no such file|failed to execute sh|\\bsh: (command )?not found|stat /bin/sh: no such)", "")
+var noShell = means(NoShell, "(exec: \\\\*\"sh\\\\*\"|executable file .?sh.? not found|\\bsh\\W{0,2}: no such file|failed to execute sh|\\bsh: (command )?not found|stat /bin/sh: no such)", "")
 
 // explain finds what a tool's words mean.
 func (r *row) explain(words string, p *Plan, target string) (Kind, string) {
@@ -188,16 +192,18 @@ var table = []*row{
 			drop    --stream
 			refuse  -d --detach`,
 		target: "default", ttyAsked: true, stdinAsked: true,
-		carrier: fields("{tool} {global} machine exec --name {target} -i {flags} --"),
-		says:    smolvmSays,
+		carrier:  fields("{tool} {global} machine exec --name {target} -i {flags} --"),
+		terminal: fields("{tool} {global} machine exec --name {target} -i -t {flags} --"),
+		says:     smolvmSays,
 	},
 	{
 		tool: "smolvm", verbs: []string{"machine shell", "machine sh"},
 		usage:     "smolvm machine shell [-n NAME]",
 		execFlags: "target -n --name =",
 		target:    "default", program: programShell,
-		carrier: fields("{tool} {global} machine exec --name {target} -i {flags} --"),
-		says:    smolvmSays,
+		carrier:  fields("{tool} {global} machine exec --name {target} -i {flags} --"),
+		terminal: fields("{tool} {global} machine exec --name {target} -i -t {flags} --"),
+		says:     smolvmSays,
 		fix: func(p *parser) error {
 			if len(p.program) > 0 {
 				return p.errorf("a shell takes no program")
@@ -213,6 +219,7 @@ var table = []*row{
 		globalFlags: dockerGlobal, execFlags: dockerExec,
 		word: "CONTAINER", ttyAsked: true, stdinAsked: true,
 		carrier:   fields("{tool} {global} exec -i {flags} {target}"),
+		terminal:  fields("{tool} {global} exec -i -t {flags} {target}"),
 		variables: []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"},
 		says:      dockerSays,
 	},
@@ -227,6 +234,7 @@ var table = []*row{
 			refuse  --cidfile =`,
 		word: "CONTAINER", ttyAsked: true, stdinAsked: true,
 		carrier:   fields("{tool} {global} exec -i {flags} {target}"),
+		terminal:  fields("{tool} {global} exec -i -t {flags} {target}"),
 		variables: []string{"CONTAINER_HOST", "CONTAINER_CONNECTION"},
 		says:      dockerSays,
 	},
@@ -250,6 +258,7 @@ var table = []*row{
 		execFlags: dockerExec,
 		word:      "CONTAINER", ttyAsked: true, stdinAsked: true,
 		carrier:   fields("{tool} {global} exec -i {flags} {target}"),
+		terminal:  fields("{tool} {global} exec -i -t {flags} {target}"),
 		variables: []string{"CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"},
 		says:      dockerSays,
 	},
@@ -258,7 +267,8 @@ var table = []*row{
 		usage:       "sbx exec [-i] [-t] [-e K=V] [-w DIR] [-u USER] SANDBOX PROGRAM [ARG...]",
 		globalFlags: "keep -D --debug", execFlags: dockerExec + "\n keep -D --debug",
 		word: "SANDBOX", ttyAsked: true, stdinAsked: true,
-		carrier: fields("{tool} {global} exec -i {flags} {target}"),
+		carrier:  fields("{tool} {global} exec -i {flags} {target}"),
+		terminal: fields("{tool} {global} exec -i -t {flags} {target}"),
 		says: append([]meaning{
 			means(Missing, `sandbox .* not found|no such sandbox`, "see what there is with '{tool} ls'"),
 		}, dockerSays...),
@@ -279,7 +289,8 @@ var table = []*row{
 			keep    --debug
 			refuse  -d --detach`,
 		word: "CONTAINER", ttyAsked: true, stdinAsked: true,
-		carrier: fields("{tool} {global} exec -i {flags} {target}"),
+		carrier:  fields("{tool} {global} exec -i {flags} {target}"),
+		terminal: fields("{tool} {global} exec -i -t {flags} {target}"),
 		says: []meaning{
 			means(Missing, `not found|notfound`, "see what there is with '{tool} ls -a'"),
 			means(Stopped, `is not running|invalid ?state`, "start it with '{tool} start {target}'"),
@@ -299,6 +310,7 @@ var table = []*row{
 			refuse  -f --filename =`,
 		word: "POD", interspersed: true, mustDash: true, ttyAsked: true, stdinAsked: true,
 		carrier:   fields("{tool} {global} exec -i {flags} {target} --"),
+		terminal:  fields("{tool} {global} exec -i -t {flags} {target} --"),
 		variables: []string{"KUBECONFIG"},
 		says: []meaning{
 			means(Missing, `not found|is not valid for pod|container not found`, "see what there is with '{tool} get pods', in the right namespace and context"),
@@ -341,9 +353,10 @@ var table = []*row{
 			refuse  -d --detach
 			refuse  -p --process =
 			refuse  --pid-file =`,
-		style: styleGetopt, word: "CONTAINER", ttyAsked: true,
-		carrier: fields("{tool} {global} exec {flags} {target}"),
-		says:    runtimeSays,
+		style: styleGetopt, word: "CONTAINER", ttyAsked: true, stale: true,
+		carrier:  fields("{tool} {global} exec {flags} {target}"),
+		terminal: fields("{tool} {global} exec -t {flags} {target}"),
+		says:     runtimeSays,
 	},
 	{
 		tool: "runc", verbs: []string{"exec"},
@@ -374,8 +387,9 @@ var table = []*row{
 			refuse  -p --process =
 			refuse  --pid-file =`,
 		style: styleGoFlag, word: "CONTAINER", ttyAsked: true,
-		carrier: fields("{tool} {global} exec {flags} {target}"),
-		says:    runtimeSays,
+		carrier:  fields("{tool} {global} exec {flags} {target}"),
+		terminal: fields("{tool} {global} exec -t {flags} {target}"),
+		says:     runtimeSays,
 	},
 	{
 		tool: "runsc", verbs: []string{"exec"},
@@ -418,6 +432,7 @@ var table = []*row{
 		globalFlags: lxdFlags, execFlags: lxdFlags,
 		word: "INSTANCE", interspersed: true, dashes: true,
 		carrier:   fields("{tool} {global} exec -T {flags} {target} --"),
+		terminal:  fields("{tool} {global} exec -t {flags} {target} --"),
 		variables: []string{"LXD_DIR", "LXD_CONF", "LXD_SOCKET"},
 		says:      lxdSays,
 	},
@@ -427,6 +442,7 @@ var table = []*row{
 		globalFlags: lxdFlags, execFlags: lxdFlags,
 		word: "INSTANCE", interspersed: true, dashes: true,
 		carrier:   fields("{tool} {global} exec -T {flags} {target} --"),
+		terminal:  fields("{tool} {global} exec -t {flags} {target} --"),
 		variables: []string{"INCUS_DIR", "INCUS_CONF", "INCUS_SOCKET", "INCUS_REMOTE", "INCUS_PROJECT"},
 		says:      lxdSays,
 	},
@@ -462,10 +478,11 @@ var table = []*row{
 		tool: "machinectl", verbs: []string{"shell"},
 		usage:       "machinectl shell [--uid=USER] [-E K=V] [USER@]NAME [PROGRAM [ARG...]]",
 		globalFlags: machinectlFlags, execFlags: machinectlFlags,
-		style: styleGetopt, word: "NAME", program: programShell,
+		style: styleGetopt, word: "NAME", program: programShell, expands: true,
 		// Machinectl gives a terminal only, through which no byte is safe. The
 		// agent must outlive the unit that has started it.
-		carrier: fields("systemd-run --quiet --collect --pipe --property=KillMode=process {flags} --machine={target} --"),
+		carrier:  fields("systemd-run --quiet --collect --pipe --property=KillMode=process {flags} --machine={target} --"),
+		terminal: fields("systemd-run --quiet --collect --pty {flags} --machine={target} --"),
 		says: []meaning{
 			means(Missing, `no machine .* known|could not get path to machine|host is down|no such file or directory`, "see what there is with 'machinectl list'"),
 			means(Denied, `access denied|interactive authentication required|permission denied`, "run snug as root"),
@@ -531,6 +548,7 @@ var table = []*row{
 			refuse  -W =`,
 		style: styleGetopt, word: "HOST", interspersed: true, program: programShell,
 		carrier: fields("{tool} -T {flags} {target}"), quoted: true,
+		terminal: fields("{tool} -t {flags} {target}"), modes: true,
 		says: []meaning{
 			means(Denied, `permission denied|host key verification failed|too many authentication failures|no supported authentication`, "snug cannot ask for a password: log in once with plain ssh, and use a key with an agent"),
 			means(Unreachable, `could not resolve hostname|connection refused|no route to host|timed out|network is unreachable`, "see that '{tool} {target}' gets through"),
