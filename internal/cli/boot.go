@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/snugvm/snug/internal/agent"
@@ -34,6 +35,7 @@ type boot struct {
 	spec     *machineSpec
 	progress func(wire.Notice)
 	log      *slog.Logger
+	writing  sync.Mutex // held while the machine's description is changed
 }
 
 // run starts the machine.
@@ -55,12 +57,12 @@ func (b *boot) runTool(ctx context.Context) (sandbox.Machine, wire.Peer, error) 
 		return nil, peer, err
 	}
 	b.waitingFor("reaching " + c.Plan.Name)
-	m, err := command.Start(ctx, c)
+	m, bridge, err := b.reach(ctx, c)
 	if err != nil {
 		return nil, peer, err
 	}
 	b.spec.Tool.Target = m.Target()
-	if err := b.machine.WriteConfig(b.spec); err != nil {
+	if err := b.settled(bridge); err != nil {
 		return nil, peer, errors.Join(err, m.Kill())
 	}
 	return m, peer, nil

@@ -21,6 +21,7 @@ import (
 type listed struct {
 	Name    string    `json:"name"`
 	Sandbox string    `json:"sandbox"` // "qemu", or the tool
+	Bridge  string    `json:"bridge"`  // "agent", "stty", "native"; "auto" while it is being found out
 	Folder  string    `json:"folder"`  // where its programs start
 	Started time.Time `json:"started"` // RFC 3339
 	Command []string  `json:"command"` // snug's own words
@@ -51,9 +52,9 @@ func (a *app) lsCommand() *cobra.Command {
 size of the terminal, how many look at it, how long nothing happened, title. A
 keeper that does not tell them within 2 seconds is said to be silent.
 
-With --json each machine is an object with name, sandbox, folder, started (RFC
-3339), command, sessions, and error if the sessions are not known; each session
-one with number, program ("" for a login shell), terminal (false on pipes),
+With --json each machine is an object with name, sandbox, bridge (agent, stty,
+native, or auto while it is being found out), folder, started (RFC 3339),
+command, sessions, and error if the sessions are not known; each session one with number, program ("" for a login shell), terminal (false on pipes),
 columns, rows, viewers, title, idle_seconds.`,
 		Example: "  snug ls\n  snug ls --json | jq -r '.[].name'\n  snug ls --json | jq '.[].sessions[] | select(.viewers == 0)'",
 		Args:    cobra.NoArgs,
@@ -89,7 +90,7 @@ func (a *app) list(asJSON bool) error {
 
 func (h *holding) listed() listed {
 	l := listed{
-		Name: h.machine.Name, Sandbox: h.spec.sandbox(), Folder: h.spec.Dir, Started: h.spec.Started, Command: h.spec.Command,
+		Name: h.machine.Name, Sandbox: h.spec.sandbox(), Bridge: string(h.spec.bridge()), Folder: h.spec.Dir, Started: h.spec.Started, Command: h.spec.Command,
 		Sessions: []listedSession{},
 	}
 	if h.err != nil {
@@ -109,9 +110,9 @@ func (h *holding) listed() listed {
 func table(all []holding) string {
 	var machines, sessions strings.Builder
 	mw, sw := tabwriter.NewWriter(&machines, 0, 0, 3, ' ', 0), tabwriter.NewWriter(&sessions, 0, 0, 3, ' ', 0)
-	_, _ = fmt.Fprintln(mw, "NAME\tSANDBOX\tSTARTED\tFOLDER\tCOMMAND")
+	_, _ = fmt.Fprintln(mw, "NAME\tSANDBOX\tBRIDGE\tSTARTED\tFOLDER\tCOMMAND")
 	for _, h := range all {
-		_, _ = fmt.Fprintf(mw, "%s\t%s\t%s\t%s\t%s\n", h.machine.Name, h.spec.sandbox(), h.spec.Started.Format(time.DateTime),
+		_, _ = fmt.Fprintf(mw, "%s\t%s\t%s\t%s\t%s\t%s\n", h.machine.Name, h.spec.sandbox(), h.spec.bridge(), h.spec.Started.Format(time.DateTime),
 			oneLine(h.spec.Dir), oneLine(strings.Join(h.spec.Command, " ")))
 		for _, s := range h.sessions {
 			_, _ = fmt.Fprintf(sw, "  /%d\t%s\t%s\t%s\t%s\t%s\n", s.Number, sizeWords(s), viewerWords(s.Viewers),

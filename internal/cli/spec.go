@@ -40,6 +40,9 @@ type toolSpec struct {
 	Key  string   `json:"key"`            // which machine it means, and as whom
 	// Target is the machine that the tool has made for us, if it has made one.
 	Target string `json:"target,omitempty"`
+	// Bridge is the one that was asked for, and once the machine is up the one
+	// that it has.
+	Bridge command.Bridge `json:"bridge,omitempty"`
 }
 
 // newSpec returns a spec with fresh secrets.

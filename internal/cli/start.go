@@ -236,6 +236,9 @@ func (a *app) adopt(ctx context.Context, m state.Machine) (sandbox.Machine, erro
 	if err != nil {
 		return nil, err
 	}
+	if spec.lesser() { // its programs have died with the keeper
+		return nil, command.EndLocal(command.LocalConfig{Config: c})
+	}
 	machine, err := command.Adopt(c)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // its keeper died before it had made anything

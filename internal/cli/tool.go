@@ -27,7 +27,7 @@ func (a *app) toolCommands() (all []*cobra.Command) {
 				if err := a.complete(cmd, &o); err != nil {
 					return err
 				}
-				return a.tool(toolSpec{Argv: append([]string{tool}, args...)}, nil, o)
+				return a.tool(toolSpec{Argv: append([]string{tool}, args...), Bridge: command.BridgeAuto}, nil, o)
 			},
 		})
 	}
@@ -52,14 +52,19 @@ func wrapped(words []string) string {
 }
 
 func (a *app) wrapCommand() *cobra.Command {
-	o, exec := newViewOptions(), ""
+	o, exec, bridge := newViewOptions(), "", command.BridgeAuto
 	cmd := &cobra.Command{
 		Use:   "wrap [flags] -- COMMAND LINE...",
 		Short: "Go in front of another tool's command line, with flags of snug's own",
 		Long: `Wrap is what snug does in front of the tools that it knows, with flags. For a
 tool that it does not know, --exec names the command line that runs a program in
 the sandbox with its input connected and without a terminal, up to where the
-program would follow.`,
+program would follow.
+
+A small agent in the machine joins the program and the terminal. Where nothing
+can be put there, the tool's own terminal does: sized by stty if the machine has
+a shell, else with what the tool makes of sizes. Snug says so, and snug ls has it
+in its column BRIDGE; --bridge asks for one of them.`,
 		Example: `  snug wrap --escape none -- docker exec -it web vim
   snug wrap --exec 'mytool exec -i box' -- bash -l`,
 		Args: cobra.ArbitraryArgs,
@@ -68,13 +73,13 @@ program would follow.`,
 				return err
 			}
 			if exec == "" {
-				return a.tool(toolSpec{Argv: args}, nil, o)
+				return a.tool(toolSpec{Argv: args, Bridge: bridge}, nil, o)
 			}
 			words, err := command.Split(exec)
 			if err != nil {
 				return fmt.Errorf("--exec: %w", err)
 			}
-			return a.tool(toolSpec{Exec: words}, args, o)
+			return a.tool(toolSpec{Exec: words, Bridge: bridge}, args, o)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -82,6 +87,7 @@ program would follow.`,
 	f.SetInterspersed(false)
 	f.SortFlags = false
 	f.StringVar(&exec, "exec", "", "the `command line` of an unknown tool, in front of a program")
+	bridgeFlag(cmd, &bridge)
 	o.flags(cmd)
 	return cmd
 }

@@ -1,0 +1,208 @@
+//go:build linux
+
+package bridges
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/box"
+	"github.com/snugvm/snug/test/rootfs"
+)
+
+var boxes = map[string]func(testing.TB, box.Options) *box.Box{"docker": box.Docker, "podman": box.Podman, "crun": box.Crun, "runc": box.Runc}
+
+// each runs a test in a box of each tool.
+func each(t *testing.T, o box.Options, test func(t *testing.T, r *rig, b *box.Box)) {
+	t.Helper()
+	needRoot(t)
+	for _, tool := range slices.Sorted(maps.Keys(boxes)) {
+		t.Run(tool, func(t *testing.T) {
+			b := boxes[tool](t, o)
+			test(t, newRig(t, b.Env()), b)
+		})
+	}
+}
+
+// line is snug in front of the tool's command line.
+func line(b *box.Box, tty bool, program ...string) []string {
+	words := append(b.Prefix(tty, ""), program...)
+	if words[0] == "crun" { // which else looks into the rig's XDG_RUNTIME_DIR
+		words = slices.Insert(words, 1, "--root", "/run/crun")
+	}
+	return words
+}
+
+// wrapped is the same with a bridge that is asked for.
+func wrapped(bridge string, line []string) []string {
+	return append([]string{"wrap", "--bridge", bridge, "--"}, line...)
+}
+
+const watch = `trap 'echo now $(stty size)' WINCH; echo first $(stty size); while read -t 1 l || [ -z "$l" ]; do [ -z "$l" ] || exit "$l"; done`
+
+// follows checks a program that says its sizes: the first and the last one, the exit status, and the terminal's state.
+func follows(t *testing.T, r *rig, bridge string, args []string) {
+	t.Helper()
+	c := r.console(args...)
+	before := c.State()
+	c.Expect("bridge " + bridge)
+	if bridge == "native" {
+		c.Expect("first") // runc tells a program its size when it runs already
+	} else {
+		c.Expect("first 41 137")
+	}
+	if got := r.bridge(); got != bridge {
+		t.Errorf("snug ls says bridge %q, want %s", got, bridge)
+	}
+	if bridge != "native" || !slices.Contains(args, "crun") { // whose exec 1.8 sets the first size again at every later one
+		for n := range 5 {
+			c.Resize(terminal.Size{Rows: uint16(50 + n), Cols: 100})
+		}
+		c.Expect("now 54 100")
+	}
+	c.Send("42\r")
+	if got := c.Wait(); got != 42 {
+		t.Errorf("status %d, want 42", got)
+	}
+	c.StateEqual(before)
+	r.nothingLeft()
+}
+
+func TestAutoTakesSttyWhereNothingIsExecutable(t *testing.T) {
+	each(t, box.Options{Storage: box.NoExec}, func(t *testing.T, r *rig, b *box.Box) {
+		follows(t, r, "stty", line(b, true, "sh", "-c", watch))
+	})
+}
+
+func TestAutoTakesSttyWhereNothingIsWritable(t *testing.T) {
+	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
+		follows(t, r, "stty", line(b, true, "sh", "-c", watch))
+	})
+}
+
+func TestNativeFollowsTheSizeAsTheToolDoes(t *testing.T) {
+	each(t, box.Options{}, func(t *testing.T, r *rig, b *box.Box) {
+		follows(t, r, "native", wrapped("native", line(b, true, "sh", "-c", watch)))
+	})
+}
+
+// A machine without stty and shell has one program of ours: it says its sizes itself.
+func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
+	each(t, box.Options{Rootfs: rootfs.Bare}, func(t *testing.T, r *rig, b *box.Box) {
+		c := r.console(line(b, true, rootfs.Idle)...)
+		before := c.State()
+		c.Expect("bridge native, as no agent can be placed: the machine has no shell")
+		c.Send("echo\r")
+		c.Expect("echo")
+		c.Expect("echo")
+		if got := r.bridge(); got != "native" {
+			t.Errorf("snug ls says bridge %q", got)
+		}
+		c.Send("\x04")
+		if got := c.Wait(); got != 0 {
+			t.Errorf("status %d", got)
+		}
+		c.StateEqual(before)
+		if got := r.pipe("input", line(b, false, rootfs.Idle)...); got != (ended{0, "input", ""}) {
+			t.Errorf("on pipes: %+v", got)
+		}
+		if got := r.pipe("", line(b, false, "no-such-program")...); got.status != 127 {
+			t.Errorf("no such program: %+v", got)
+		}
+	})
+}
+
+func TestStatusesAndBytesAreTheProgramsOwn(t *testing.T) {
+	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
+		for _, bridge := range []string{"stty", "native"} {
+			for script, want := range map[string]ended{
+				"cat; echo apart >&2; exit 42": {42, "in\x00put", "apart\n"},
+				"kill -KILL $$":                {137, "", ""},
+			} {
+				if got := r.pipe("in\x00put", wrapped(bridge, line(b, false, "sh", "-c", script))...); got != want {
+					t.Errorf("%s: %s: %+v", bridge, script, got)
+				}
+			}
+			for program, want := range map[string]int{"no-such-program": 127, "/etc/passwd": 126} {
+				if got := r.pipe("", wrapped(bridge, line(b, false, program))...); got.status != want {
+					t.Errorf("%s: %s: %+v, want %d", bridge, program, got, want)
+				}
+			}
+		}
+		gone := line(b, false, "true")
+		gone[slices.Index(gone, box.Name)] = "gone"
+		if got := r.pipe("", wrapped("stty", gone)...); got.status != 125 || got.stderr == "" {
+			t.Errorf("a container that is not there: %+v", got)
+		}
+		if got := r.pipe("", wrapped("agent", line(b, false, "true"))...); got.status != 125 || !strings.Contains(got.stderr, "--bridge stty") {
+			t.Errorf("an agent where none can be: %+v", got)
+		}
+	})
+}
+
+// A second session is one more exec, of the same bridge; snug stop ends all, on both sides.
+func TestSessionsAndTheirEnds(t *testing.T) {
+	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
+		c := r.console(line(b, true, "sh", "-c", "echo up; trap '' HUP; exec sleep 98765")...)
+		c.Expect("up")
+		name := r.ls()[0].Name
+		if got := r.pipe("", "exec", name, "--", "sh", "-c", "exit 7"); got.status != 7 {
+			t.Errorf("snug exec: %+v", got)
+		}
+		if got := r.pipe("", "stop", name); got.status != 0 {
+			t.Errorf("snug stop: %+v", got)
+		}
+		if got := c.Wait(); got != 255 && got != 137 {
+			t.Errorf("after a stop the viewer ends with %d", got)
+		}
+		r.nothingLeft()
+		nothingRuns(t, "sleep\x0098765")
+	})
+}
+
+func TestToolsClientsDieWithTheKeeper(t *testing.T) {
+	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
+		for _, tty := range []bool{true, false} {
+			args := wrapped("stty", line(b, tty, "sh", "-c", "echo up; trap '' HUP; exec sleep 98766"))
+			if tty {
+				args = slices.Insert(args, 1, "-t")
+			}
+			c := r.console(args...)
+			before := c.State()
+			c.Expect("up")
+			pid, err := os.ReadFile(filepath.Join(r.root, "run/snug/m", r.ls()[0].Name, "keeper.pid"))
+			must(t, err)
+			must(t, syscall.Kill(atoi(strings.TrimSpace(string(pid))), syscall.SIGKILL))
+			if got := c.Wait(); got != 255 {
+				t.Errorf("terminal %v: status %d", tty, got)
+			}
+			c.StateEqual(before)
+			r.nothingLeft()
+			if all := r.ls(); len(all) > 0 { // and it reaps what is left
+				t.Errorf("machines: %+v", all)
+			}
+		}
+	})
+}
+
+// nothingRuns waits until no process has the words in its command line.
+func nothingRuns(t *testing.T, words string) {
+	t.Helper()
+	find := func() (found []string) {
+		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is valid
+		for _, l := range lines {
+			if b, _ := os.ReadFile(l); strings.Contains(string(b), words) && !strings.Contains(string(b), "-c\x00") {
+				found = append(found, l)
+			}
+		}
+		return found
+	}
+	eventually(t, fmt.Sprintf("%q has ended", words), func() bool { return len(find()) == 0 }, func() any { return find() })
+}
