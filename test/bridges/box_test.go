@@ -206,3 +206,49 @@ func nothingRuns(t *testing.T, words string) {
 	}
 	eventually(t, fmt.Sprintf("%q has ended", words), func() bool { return len(find()) == 0 }, func() any { return find() })
 }
+
+// What is typed before the program is there is the program's, once and as it was.
+func TestWhatIsTypedAheadArrives(t *testing.T) {
+	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
+		for _, bridge := range []string{"stty", "native"} {
+			c := r.console(wrapped(bridge, line(b, true, "sh", "-c", `read -r l; echo "got <$l>"; cat; exit 3`))...)
+			c.AwaitState("raw", func(s *terminal.State) bool { return s.Termios().Lflag&syscall.ICANON == 0 })
+			c.Send("early\r\x04")
+			c.Expect("got <early>")
+			if got := c.Wait(); got != 3 {
+				t.Errorf("%s: status %d", bridge, got)
+			}
+		}
+	})
+}
+
+func TestOtherShells(t *testing.T) {
+	needRoot(t)
+	for name, kind := range map[string]rootfs.Kind{"dash": rootfs.Dash, "bash": rootfs.Bash} {
+		t.Run(name, func(t *testing.T) {
+			b := box.Crun(t, box.Options{Rootfs: kind, Storage: box.ReadOnly})
+			r := newRig(t, b.Env())
+			follows(t, r, "stty", line(b, true, "busybox", "sh", "-c", watch))
+			strange := "it's \"$HOME\" `id` \\ *\n"
+			got := r.pipe("", line(b, false, "printf", "%s|", strange, "", "--")...)
+			if want := (ended{0, strange + "||--|", ""}); got != want {
+				t.Errorf("words: %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// Such a machine shows it when its first program starts.
+func TestWithoutSttyTheBridgeIsNative(t *testing.T) {
+	needRoot(t)
+	b := box.Crun(t, box.Options{Rootfs: rootfs.Dash, Storage: box.ReadOnly})
+	must(t, os.Remove(filepath.Join(b.Rootfs, "bin/stty")))
+	r := newRig(t, b.Env())
+	c := r.console(line(b, true, "sh", "-c", "echo up; read -r l; exit $l")...)
+	c.Expect("up")
+	eventually(t, "the bridge is native", func() bool { return r.bridge() == "native" }, func() any { return r.ls() })
+	c.Send("5\r")
+	if got := c.Wait(); got != 5 {
+		t.Errorf("status %d", got)
+	}
+}
