@@ -10,35 +10,37 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	user "github.com/snugvm/snug/test/rig"
 )
 
 func TestAKilledMachineIsToldInOneLine(t *testing.T) {
 	r := newRig(t)
 	run := r.run("--", "sh", "-c", "echo up >up; cat")
 	stdin, err := run.StdinPipe()
-	must(t, err)
+	user.Must(t, err)
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
-	must(t, run.Start())
-	r.awaitFile("up")
-	r.signal(qemu, syscall.SIGKILL)
-	status := r.reap(run)
+	user.Must(t, run.Start())
+	r.AwaitFile("up")
+	r.Signal(user.QEMU, syscall.SIGKILL)
+	status := r.Reap(run)
 	_ = stdin.Close()
-	if words := stderr.String(); status != 255 || !oneLine(words) || !strings.Contains(words, "QEMU was killed by signal 9") {
+	if words := stderr.String(); status != 255 || !user.OneLine(words) || !strings.Contains(words, "QEMU was killed by signal 9") {
 		t.Errorf("status %d, stderr %q; want 255 and one line with the cause", status, words)
 	}
 }
 
 func TestAPanicOfTheGuestsKernelIsTold(t *testing.T) {
 	r := newRig(t)
-	got := r.pipe(r.run("--", "sh", "-c", "echo c >/proc/sysrq-trigger || exit 42; sleep 60"), "")
+	got := r.Pipe(r.run("--", "sh", "-c", "echo c >/proc/sysrq-trigger || exit 42; sleep 60"), "")
 	if os.Getuid() != 0 { // then the guest's user is none that could
-		if got.status != 42 {
+		if got.Status != 42 {
 			t.Errorf("an ordinary user at the sysrq trigger: %+v", got)
 		}
 		return
 	}
-	if got.status != 255 || !oneLine(got.stderr) || !strings.Contains(got.stderr, "ernel panic") || !strings.Contains(got.stderr, "sysrq") {
+	if got.Status != 255 || !user.OneLine(got.Stderr) || !strings.Contains(got.Stderr, "ernel panic") || !strings.Contains(got.Stderr, "sysrq") {
 		t.Errorf("got %+v; want 255 and one line with the guest's last words", got)
 	}
 }
@@ -46,23 +48,23 @@ func TestAPanicOfTheGuestsKernelIsTold(t *testing.T) {
 // Each of these fails before a program could start, and says what to do.
 func TestAFailureBeforeTheStartNamesItsRemedy(t *testing.T) {
 	r := newRig(t)
-	empty := filepath.Join(r.root, "empty")
-	must(t, os.Mkdir(empty, 0o755))
+	empty := filepath.Join(r.Root, "empty")
+	user.Must(t, os.Mkdir(empty, 0o755))
 	at := func(dir string, args ...string) *exec.Cmd {
-		cmd := r.command(append(append([]string{"run"}, args...), "--", "true")...)
+		cmd := r.Command(append(append([]string{"run"}, args...), "--", "true")...)
 		cmd.Dir = dir
 		return cmd
 	}
-	run := func(args ...string) *exec.Cmd { return at(r.project, args...) }
+	run := func(args ...string) *exec.Cmd { return at(r.Project, args...) }
 	none := *r
-	none.env = append([]string{"PATH=" + empty}, r.env[1:]...)
+	none.Env = append([]string{"PATH=" + empty}, r.Env[1:]...)
 	for _, c := range []struct {
 		what string
 		cmd  *exec.Cmd
 		want []string // in its one line
 	}{
-		{"no QEMU", none.command("run", "--", "true"), []string{"QEMU was not found", "apt-get install qemu-system-x86"}},
-		{"no kernel", hidden(r.with("XDG_CACHE_HOME="+empty).command("run", "--", "true"), "mount -t tmpfs none /boot"),
+		{"no QEMU", none.Command("run", "--", "true"), []string{"QEMU was not found", "apt-get install qemu-system-x86"}},
+		{"no kernel", hidden(r.with("XDG_CACHE_HOME="+empty).Command("run", "--", "true"), "mount -t tmpfs none /boot"),
 			[]string{"no Linux kernel", "scripts/setup"}},
 		{"no KVM", hidden(run("--accel", "kvm"), "test ! -e /dev/kvm || mount --bind /dev/null /dev/kvm"), []string{"kvm", "--accel tcg"}},
 		{"no macOS", run("--accel", "hvf"), []string{"macOS", "--accel tcg"}},
@@ -75,25 +77,25 @@ func TestAFailureBeforeTheStartNamesItsRemedy(t *testing.T) {
 		{"a bad name", run("--name", "a/b"), []string{"a/b"}},
 		{"a mount of nothing", run("-v", "/no/such/folder"), []string{"/no/such/folder", "exists"}},
 		{"a mount of everything", run("-v", "/:/host"), []string{"name the folders"}},
-		{"a mount over the kernel's own", run("-v", r.home+":/proc"), []string{"/proc", "another"}},
+		{"a mount over the kernel's own", run("-v", r.Home+":/proc"), []string{"/proc", "another"}},
 		{"a mount with too many parts", run("-v", "a:/b:c:d"), []string{"HOST[:GUEST][:ro]"}},
 		{"a folder that the machine lacks", run("-w", "/no/such/folder"), []string{"/no/such/folder", "-v"}},
 		{"the root folder", at("/"), []string{"project folder", "-v"}},
 		{"a system folder", at("/etc"), []string{"project folder", "-v"}},
-		{"the home folder", at(r.home), []string{"home", "project folder", "-v"}},
-		{"a folder that home is in", at(r.root), []string{"home", "project folder", "-v"}},
-		{"snug's own folder", at(filepath.Join(r.root, "run")), []string{"state", "project folder", "-v"}},
+		{"the home folder", at(r.Home), []string{"home", "project folder", "-v"}},
+		{"a folder that home is in", at(r.Root), []string{"home", "project folder", "-v"}},
+		{"snug's own folder", at(filepath.Join(r.Root, "run")), []string{"state", "project folder", "-v"}},
 	} {
-		got := r.pipe(c.cmd, "")
-		if got.status != 125 || got.stdout != "" || !oneLine(got.stderr) {
+		got := r.Pipe(c.cmd, "")
+		if got.Status != 125 || got.Stdout != "" || !user.OneLine(got.Stderr) {
 			t.Errorf("%s: %+v, want 125 and one line", c.what, got)
 		}
 		for _, word := range c.want {
-			if !strings.Contains(got.stderr, word) {
-				t.Errorf("%s: %q does not say %q", c.what, got.stderr, word)
+			if !strings.Contains(got.Stderr, word) {
+				t.Errorf("%s: %q does not say %q", c.what, got.Stderr, word)
 			}
 		}
-		if left := r.processes(); left != nil {
+		if left := r.Processes(); left != nil {
 			t.Errorf("%s: there is left %v", c.what, left)
 		}
 	}
@@ -102,8 +104,8 @@ func TestAFailureBeforeTheStartNamesItsRemedy(t *testing.T) {
 // Where KVM is there, it either runs the program or is refused with the remedy.
 func TestAccelerationIsNeverGuessed(t *testing.T) {
 	r := newRig(t)
-	got := r.pipe(r.command("run", "--accel", "kvm", "--", "true"), "")
-	if refused := got.status == 125 && oneLine(got.stderr) && strings.Contains(got.stderr, "--accel tcg"); got != (ended{}) && !refused {
+	got := r.Pipe(r.Command("run", "--accel", "kvm", "--", "true"), "")
+	if refused := got.Status == 125 && user.OneLine(got.Stderr) && strings.Contains(got.Stderr, "--accel tcg"); got != (user.Ended{}) && !refused {
 		t.Errorf("--accel kvm: %+v; want a run, or 125 with the remedy", got)
 	}
 }

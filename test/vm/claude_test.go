@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 )
 
 // claudeVersion is pinned: the test reads its screen.
@@ -30,14 +31,14 @@ const (
 func TestE2EClaudeFitsItsPane(t *testing.T) {
 	r := newRig(t)
 	claude := installClaude(t)
-	r.write("settings", strings.Replace(claudeSettings, "PROJECT", r.project, 1), 0o644)
+	r.Write("settings", strings.Replace(claudeSettings, "PROJECT", r.Project, 1), 0o644)
 	began := time.Now()
 	tm := r.tmux(`$RUN --mem 2G -v ` + filepath.Dir(claude) + `:/opt/claude-code:ro \
 		-e ANTHROPIC_API_KEY=` + claudeKey + ` -e DISABLE_AUTOUPDATER=1 -e CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 \
 		-- sh -c 'cp settings ~/.claude.json; exec /opt/claude-code/claude'; echo ended with $?; read end`)
 	tm.SetTimeout(4 * time.Minute) // it starts slowly in software emulation, and waits for the network that is not there
 	tm.WaitText("Claude Code v" + claudeVersion)
-	promptAsWideAs(tm, int(size.Cols))
+	promptAsWideAs(tm, int(user.Size.Cols))
 	t.Logf("Claude Code's prompt %v after snug run", time.Since(began).Round(100*time.Millisecond))
 	t.Logf("its screen:\n%s", tm.Capture())
 
@@ -54,7 +55,7 @@ func TestE2EClaudeFitsItsPane(t *testing.T) {
 	tm.Send("C-c")
 	tm.Send("C-c")
 	tm.WaitText("ended with 0")
-	isWhole(t, tm)
+	user.IsWhole(t, tm)
 	tm.Send("Enter")
 	tm.WaitFlag("pane_dead", true)
 }
@@ -78,15 +79,15 @@ func promptAsWideAs(tm *ptytest.Tmux, cols int) {
 // kept for the next run, below the user's cache.
 func installClaude(t *testing.T) string {
 	t.Helper()
-	npm := need(t, "npm", "npm")
+	npm := user.Need(t, "npm", "npm")
 	cache, err := os.UserCacheDir()
-	must(t, err)
+	user.Must(t, err)
 	dir := filepath.Join(cache, "snug-e2e", "claude-"+claudeVersion)
 	program := filepath.Join(dir, "node_modules/@anthropic-ai/claude-code-linux-x64/claude")
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
-	must(t, os.MkdirAll(dir, 0o755))
+	user.Must(t, os.MkdirAll(dir, 0o755))
 	// The package of the platform is the program; the package that names it
 	// would only link to it, by a script that npm may refuse to run.
 	install := exec.Command(npm, "install", "--no-fund", "--no-audit", "--prefix", dir,

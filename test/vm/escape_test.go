@@ -20,7 +20,7 @@ func keys(c *ptytest.Console, typed string) {
 func TestEscapesHelpAndDetach(t *testing.T) {
 	r := newRig(t)
 	run := r.run("--", "sh", "-c", "stty -echo; echo up; exec cat")
-	c := r.console(run)
+	c := r.Console(run)
 	before := c.State()
 	c.Expect("up\r\n")
 
@@ -36,16 +36,16 @@ func TestEscapesHelpAndDetach(t *testing.T) {
 		t.Errorf("exit status %d after ~d, want 0", status)
 	}
 	c.StateEqual(before)
-	names := r.names()
+	names := r.Names()
 	if len(names) != 1 {
 		t.Fatalf("after ~d snug ls lists %q, want one machine", names)
 	}
-	r.stop(names[0])
+	r.Stop(names[0])
 }
 
 func TestEscapeEndsTheSession(t *testing.T) {
 	r := newRig(t)
-	c := r.console(r.run("--", "sh", "-c", "echo up; exec cat"))
+	c := r.Console(r.run("--", "sh", "-c", "echo up; exec cat"))
 	before := c.State()
 	c.Expect("up\r\n")
 	keys(c, "~.")
@@ -53,5 +53,5 @@ func TestEscapeEndsTheSession(t *testing.T) {
 		t.Errorf("exit status %d after ~., want 255", status)
 	}
 	c.StateEqual(before)
-	eventually(t, "the machine ends with its session", func() bool { return len(r.names()) == 0 })
+	r.Eventually("the machine ends with its session", func() bool { return len(r.Names()) == 0 })
 }

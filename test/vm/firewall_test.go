@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	user "github.com/snugvm/snug/test/rig"
 )
 
 // hostile is what a guest may print to learn what was copied, to have the terminal type for it, and to change it.
@@ -25,14 +27,14 @@ const asks = `stty raw -echo; cat hostile; printf '\033[5n'; until grep -q "$(pr
 
 func TestAGuestGetsNothingOutOfTheTerminal(t *testing.T) {
 	r := newRig(t)
-	r.write("hostile", hostile, 0o644)
-	r.write("asks", asks, 0o644)
+	r.Write("hostile", hostile, 0o644)
+	r.Write("asks", asks, 0o644)
 	tm := r.tmux(`read start; $RUN -- sh asks; echo ended with $?; read end`)
 	tm.SetBuffer("a secret")
 	tm.Send("Enter")
 	screen := tm.WaitText("ended with 0")
 	want := "\x1b]52;c;\x1b\\" + "\x1b]l\x1b\\" + "\x1bP0$r\x1b\\" + "\x1b_Gi=1;EPERM:refused by snug\x1b\\" + "\x1b[0n"
-	if got := r.read("typed"); got != want {
+	if got := r.Read("typed"); got != want {
 		t.Errorf("typed was %q, want %q", got, want)
 	}
 	if got := tm.Buffer(); strings.Contains(got, "\x1b") {
@@ -49,7 +51,7 @@ func TestAGuestGetsNothingOutOfTheTerminal(t *testing.T) {
 func TestAStrictPolicyOfTheConfigurationGuardsTheClipboard(t *testing.T) {
 	r := newRig(t)
 	r.configure(t, "terminal-policy = \"strict\"\n")
-	r.write("hostile", "\x1b]52;c;cHduZWQ=\a", 0o644)
+	r.Write("hostile", "\x1b]52;c;cHduZWQ=\a", 0o644)
 	tm := r.tmux(`read start; $RUN -- cat hostile; echo ended with $?; read end`)
 	tm.SetBuffer("a secret")
 	tm.Send("Enter")
@@ -67,8 +69,8 @@ func TestAnOpenPolicyPassesEveryByte(t *testing.T) {
 		content = append(content, byte(c))
 	}
 	content = append(content, "\x18\x1b\\"...)
-	r.write("bytes", string(content), 0o644)
-	c := r.console(r.run("--terminal-policy", "open", "--escape", "none", "--", "sh", "-c", "stty raw -echo; printf begin; cat bytes; printf end; stty sane"))
+	r.Write("bytes", string(content), 0o644)
+	c := r.Console(r.run("--terminal-policy", "open", "--escape", "none", "--", "sh", "-c", "stty raw -echo; printf begin; cat bytes; printf end; stty sane"))
 	c.Expect("begin")
 	if got := strings.TrimSuffix(c.Expect("end"), "end"); got != string(content) {
 		t.Errorf("%q came, want %q", got, content)
@@ -79,43 +81,43 @@ func TestAnOpenPolicyPassesEveryByte(t *testing.T) {
 // A program without a PTY may have a terminal on its output all the same.
 func TestOutputOfPipesIsFilteredOnATerminalAlone(t *testing.T) {
 	r := newRig(t)
-	r.write("hostile", "a\x1b[21tb\x1b]52;c;?\ac", 0o644)
+	r.Write("hostile", "a\x1b[21tb\x1b]52;c;?\ac", 0o644)
 	script := "cat hostile; cat hostile >&2"
 
 	cmd := r.run("--", "sh", "-c", script)
 	cmd.Stdin = bytes.NewReader(nil) // no terminal, so no PTY
-	c := r.console(cmd)
+	c := r.Console(cmd)
 	c.ExpectRegexp("abc.*abc")
 	if out := c.ExpectEOF(); bytes.Contains(c.Output(), []byte("\x1b[21t")) {
 		t.Errorf("the terminal got %q", out)
 	}
-	got := r.pipe(r.run("--", "sh", "-c", script), "")
-	if all := r.read("hostile"); got != (ended{0, all, all}) {
+	got := r.Pipe(r.run("--", "sh", "-c", script), "")
+	if all := r.Read("hostile"); got != (user.Ended{Status: 0, Stdout: all, Stderr: all}) {
 		t.Errorf("pipes carry %+v", got)
 	}
 }
 
 func TestAWrongPolicyIs125(t *testing.T) {
 	r := newRig(t)
-	got := r.pipe(r.command("run", "--terminal-policy", "lax", "true"), "")
-	if got.status != 125 || !strings.Contains(got.stderr, "use one of strict, default, open") {
+	got := r.Pipe(r.Command("run", "--terminal-policy", "lax", "true"), "")
+	if got.Status != 125 || !strings.Contains(got.Stderr, "use one of strict, default, open") {
 		t.Errorf("a wrong flag: %+v", got)
 	}
 	r.configure(t, "\nterminal-polcy = \"open\"\n")
-	got = r.pipe(r.command("run", "true"), "")
-	if got.status != 125 || !strings.Contains(got.stderr, `config.toml:2: unknown key "terminal-polcy"`) {
+	got = r.Pipe(r.Command("run", "true"), "")
+	if got.Status != 125 || !strings.Contains(got.Stderr, `config.toml:2: unknown key "terminal-polcy"`) {
 		t.Errorf("a wrong file: %+v", got)
 	}
-	got = r.pipe(r.command("__complete", "run", "--terminal-policy", ""), "")
-	if !strings.HasPrefix(got.stdout, "strict\ndefault\nopen\n") {
-		t.Errorf("completion offers %q", got.stdout)
+	got = r.Pipe(r.Command("__complete", "run", "--terminal-policy", ""), "")
+	if !strings.HasPrefix(got.Stdout, "strict\ndefault\nopen\n") {
+		t.Errorf("completion offers %q", got.Stdout)
 	}
 }
 
 // configure writes the user's configuration.
 func (r *rig) configure(t *testing.T, text string) {
 	t.Helper()
-	dir := filepath.Join(r.home, ".config", "snug")
-	must(t, os.MkdirAll(dir, 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o644))
+	dir := filepath.Join(r.Home, ".config", "snug")
+	user.Must(t, os.MkdirAll(dir, 0o755))
+	user.Must(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o644))
 }

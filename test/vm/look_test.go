@@ -15,6 +15,7 @@ import (
 
 	"github.com/snugvm/snug/screen"
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,14 +23,14 @@ import (
 // terminals that go, and looks at them with snug screen and snug ls.
 func TestSessionsAreSeenThoughNobodyLooks(t *testing.T) {
 	for command, pkg := range map[string]string{"vim": "vim", "htop": "htop"} {
-		need(t, command, pkg)
+		user.Need(t, command, pkg)
 	}
 	r := newRig(t)
 	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
-	must(t, err)
-	must(t, run.Start())
-	r.awaitFile("up")
+	user.Must(t, err)
+	user.Must(t, run.Start())
+	r.AwaitFile("up")
 
 	t.Run("vim, whose terminal was killed", func(t *testing.T) { vimIsSeen(t, r) })
 	t.Run("htop, detached from", func(t *testing.T) { htopIsSeen(t, r) })
@@ -38,31 +39,31 @@ func TestSessionsAreSeenThoughNobodyLooks(t *testing.T) {
 	t.Run("all are listed", func(t *testing.T) { sessionsAreListed(t, r) })
 
 	_ = stdin.Close()
-	if status := r.reap(run); status != 0 {
+	if status := r.Reap(run); status != 0 {
 		t.Errorf("the machine's first session ended with %d", status)
 	}
-	r.stop("box")
+	r.Stop("box")
 }
 
 // screen runs snug screen.
 func (r *rig) screen(args ...string) string {
-	r.t.Helper()
-	got := r.pipe(r.command(append([]string{"screen"}, args...)...), "")
-	if got.status != 0 || got.stderr != "" {
-		r.t.Fatalf("snug screen %q: %+v", args, got)
+	r.T.Helper()
+	got := r.Pipe(r.Command(append([]string{"screen"}, args...)...), "")
+	if got.Status != 0 || got.Stderr != "" {
+		r.T.Fatalf("snug screen %q: %+v", args, got)
 	}
-	return got.stdout
+	return got.Stdout
 }
 
 // drawn is a screen of size with lines of text and colours on it.
 func drawn(lines string) *screen.Screen {
-	s := screen.New(int(size.Cols), int(size.Rows), screen.Options{})
+	s := screen.New(int(user.Size.Cols), int(user.Size.Rows), screen.Options{})
 	_, _ = s.Write([]byte(strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\r\n")))
 	return s
 }
 
 func vimIsSeen(t *testing.T, r *rig) {
-	r.write("poem.c", "int main(void) { return 42; } /* 世界 e\u0301 🙂 */\n\nchar *s = \"text\";\n", 0o644)
+	r.Write("poem.c", "int main(void) { return 42; } /* 世界 e\u0301 🙂 */\n\nchar *s = \"text\";\n", 0o644)
 	tm := r.tmux(`exec $SNUG exec box -- vim -N -u NONE -i NONE -c 'syntax on' -c 'set ls=2 number' poem.c`)
 	tm.WaitText("3L, 71B")
 	tm.Send("Enter")
@@ -76,18 +77,18 @@ func vimIsSeen(t *testing.T, r *rig) {
 	if got, want := drawn(r.screen("bo/2", "--ansi")).ANSI(), drawn(colours).ANSI(); got != want || !strings.Contains(got, "\x1b[") {
 		t.Errorf("with colours it is\n%q\nthe pane showed\n%q", got, want)
 	}
-	onTerminal := r.console(r.command("screen", "box/2"))
+	onTerminal := r.Console(r.Command("screen", "box/2"))
 	onTerminal.Expect("\x1b[") // colours, without being asked for them
 	onTerminal.ExpectEOF()
-	refused := r.console(r.command("screen", "box/2", "--png"))
+	refused := r.Console(r.Command("screen", "box/2", "--png"))
 	refused.Expect("-o FILE")
 	if status := refused.Wait(); status != 125 {
 		t.Errorf("a PNG to a terminal ends with %d", status)
 	}
 	svgIsSound(t, r.screen("box/2", "--svg"))
-	r.screen("box/2", "-o", filepath.Join(r.project, "vim.png"))
-	img, err := png.Decode(strings.NewReader(r.read("vim.png")))
-	if err != nil || img.Bounds().Dx() < int(size.Cols)*12 || img.Bounds().Dy() < int(size.Rows)*26 {
+	r.screen("box/2", "-o", filepath.Join(r.Project, "vim.png"))
+	img, err := png.Decode(strings.NewReader(r.Read("vim.png")))
+	if err != nil || img.Bounds().Dx() < int(user.Size.Cols)*12 || img.Bounds().Dy() < int(user.Size.Rows)*26 {
 		t.Errorf("the PNG: %v", err)
 	}
 }
@@ -95,7 +96,7 @@ func vimIsSeen(t *testing.T, r *rig) {
 // killPane ends the terminal of a session by force.
 func killPane(t *testing.T, tm *ptytest.Tmux) {
 	t.Helper()
-	must(t, unix.Kill(tm.PanePid(), unix.SIGKILL))
+	user.Must(t, unix.Kill(tm.PanePid(), unix.SIGKILL))
 	tm.WaitFlag("pane_dead", true)
 }
 
@@ -135,19 +136,19 @@ func svgIsSound(t *testing.T, svg string) {
 func htopIsSeen(t *testing.T, r *rig) {
 	tm := r.tmux(`exec $SNUG exec box -- htop -d 100`)
 	tm.WaitText("F10Quit")
-	keys := row(tm.Capture(), int(size.Rows)-1)
+	keys := row(tm.Capture(), int(user.Size.Rows)-1)
 	colours := drawn(tm.CaptureCells())
 	detach(tm)
 	text := r.screen("box/3", "--text")
-	if got := row(text, int(size.Rows)-1); got != keys {
+	if got := row(text, int(user.Size.Rows)-1); got != keys {
 		t.Errorf("the last row is %q, the pane showed %q", got, keys)
 	}
 	if !strings.Contains(text, "Load average") || !strings.Contains(text, "Command") {
 		t.Errorf("htop is not seen:\n%s", text)
 	}
 	got := drawn(r.screen("box/3", "--ansi"))
-	for x := range int(size.Cols) {
-		if g, w := got.Cell(x, int(size.Rows)-1), colours.Cell(x, int(size.Rows)-1); g.Style.Background != w.Style.Background {
+	for x := range int(user.Size.Cols) {
+		if g, w := got.Cell(x, int(user.Size.Rows)-1), colours.Cell(x, int(user.Size.Rows)-1); g.Style.Background != w.Style.Background {
 			t.Errorf("column %d of the last row: %+v, the pane showed %+v", x, g, w)
 		}
 	}
@@ -159,12 +160,12 @@ const asksAlone = `printf '\033]2;asking\a\033[2J\033[5;7Hup'; until [ -e alone 
 printf '\033[6n'; IFS= read -rsd R a; printf '\033[c'; IFS= read -rsd c b; echo "${a##*[} ${b##*[}" >told; exec sleep 1000`
 
 func shellIsAnswered(t *testing.T, r *rig) {
-	c := r.console(r.command("exec", "box", "--", "bash", "-c", asksAlone))
+	c := r.Console(r.Command("exec", "box", "--", "bash", "-c", asksAlone))
 	c.Expect("up")
 	keys(c, "\r~d")
 	c.Expect("detached")
-	r.write("alone", "", 0o644)
-	if got := r.awaitFile("told"); got != "6;1 ?64;6;21;22;28\n" {
+	r.Write("alone", "", 0o644)
+	if got := r.AwaitFile("told"); got != "6;1 ?64;6;21;22;28\n" {
 		t.Errorf("the shell was told %q", got)
 	}
 	if got := row(r.screen("box/4"), 4); got != "      up" {
@@ -173,22 +174,23 @@ func shellIsAnswered(t *testing.T, r *rig) {
 }
 
 func vimIsAnswered(t *testing.T, r *rig) {
-	got := r.pipe(r.command("exec", "-t", "box", "--", "vim", "-N", "-u", "NONE", "-i", "NONE", "-c",
+	got := r.Pipe(r.Command("exec", "-t", "box", "--", "vim", "-N", "-u", "NONE", "-i", "NONE", "-c",
 		`autocmd TermResponse * call writefile([v:termresponse], "response") | qa!`), "")
-	if response := r.read("response"); got.status != 0 || response != "\x1b[>64;0;0c\n" {
-		t.Errorf("vim was told %q, and ended with %d", response, got.status)
+	if response := r.Read("response"); got.Status != 0 || response != "\x1b[>64;0;0c\n" {
+		t.Errorf("vim was told %q, and ended with %d", response, got.Status)
 	}
 }
 
 func sessionsAreListed(t *testing.T, r *rig) {
-	sessions := r.ls()[0].Sessions
+	sessions := r.List()[0].Sessions
 	if len(sessions) != 4 {
 		t.Fatalf("listed are %+v", sessions)
 	}
-	for i, want := range []session{
-		{1, "sh -c echo up >up; exec cat", false, 0, 0, 1, ""},
-		{2, "vim -N -u NONE -i NONE -c syntax on -c set ls=2 number poem.c", true, int(size.Cols), int(size.Rows), 0, ""},
-		{3, "htop -d 100", true, int(size.Cols), int(size.Rows), 0, ""},
+	for i, want := range []user.Session{
+		{Number: 1, Program: "sh -c echo up >up; exec cat", Viewers: 1},
+		{Number: 2, Program: "vim -N -u NONE -i NONE -c syntax on -c set ls=2 number poem.c", Terminal: true,
+			Columns: int(user.Size.Cols), Rows: int(user.Size.Rows)},
+		{Number: 3, Program: "htop -d 100", Terminal: true, Columns: int(user.Size.Cols), Rows: int(user.Size.Rows)},
 	} {
 		if sessions[i] != want {
 			t.Errorf("listed is %+v\nwant %+v", sessions[i], want)
@@ -197,8 +199,8 @@ func sessionsAreListed(t *testing.T, r *rig) {
 	if got := sessions[3]; got.Number != 4 || got.Title != "asking" || !got.Terminal || got.Viewers != 0 {
 		t.Errorf("listed is %+v", got)
 	}
-	got := r.pipe(r.command("screen"), "")
-	if got.status != 125 || !strings.Contains(got.stderr, "there are 3 sessions: name one of\n  box/2   vim") {
+	got := r.Pipe(r.Command("screen"), "")
+	if got.Status != 125 || !strings.Contains(got.Stderr, "there are 3 sessions: name one of\n  box/2   vim") {
 		t.Errorf("which of three: %+v", got)
 	}
 }

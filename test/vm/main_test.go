@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	user "github.com/snugvm/snug/test/rig"
 	"go.uber.org/goleak"
 )
 
@@ -54,12 +54,8 @@ func TestMain(m *testing.M) {
 
 // setUp builds snug and makes the folder of tools, which any user can read.
 func setUp() error {
-	build := exec.Command("make", "--no-print-directory", "-C", "../..", "build")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("make build: %w\n%s\nGo and make are needed: apt-get install make", err, out)
-	}
 	var err error
-	if snug, err = filepath.Abs("../../bin/snug"); err != nil {
+	if snug, err = user.Build(); err != nil {
 		return err
 	}
 	if tools, err = os.MkdirTemp("", "vmtools"); err != nil {
@@ -76,22 +72,5 @@ func needMachine(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(tools, filepath.Base(probe))); err != nil {
 		sandboxtest.BuildProbe(t, tools)
-	}
-}
-
-// need fails the test where a command is missing, with the line that installs it.
-func need(t *testing.T, command, debianPackage string) string {
-	t.Helper()
-	path, err := exec.LookPath(command)
-	if err != nil {
-		t.Fatalf("%v\ninstall it: apt-get install %s", err, debianPackage)
-	}
-	return path
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

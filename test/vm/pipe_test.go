@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	user "github.com/snugvm/snug/test/rig"
 )
 
 func TestWithoutATerminalTheStreamsStayApartAndNothingIsAdded(t *testing.T) {
 	r := newRig(t)
-	got := r.pipe(r.run("--", "sh", "-c", "cat; printf y >&2; test ! -t 0 && test ! -t 1 && exit 42"), "x")
-	if want := (ended{42, "x", "y"}); got != want {
+	got := r.Pipe(r.run("--", "sh", "-c", "cat; printf y >&2; test ! -t 0 && test ! -t 1 && exit 42"), "x")
+	if want := (user.Ended{Status: 42, Stdout: "x", Stderr: "y"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -29,12 +30,12 @@ func TestMegabytesAreExactBothWaysAtOnce(t *testing.T) {
 	}
 	run := r.run("--", probe, "duplex", "out", "in", strconv.Itoa(n))
 	stdin, err := run.StdinPipe()
-	must(t, err)
+	user.Must(t, err)
 	stdout, err := run.StdoutPipe()
-	must(t, err)
+	user.Must(t, err)
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
-	must(t, run.Start())
+	user.Must(t, run.Start())
 
 	ready := make([]byte, len("ready"))
 	if _, err := io.ReadFull(stdout, ready); err != nil || string(ready) != "ready" {
@@ -43,9 +44,9 @@ func TestMegabytesAreExactBothWaysAtOnce(t *testing.T) {
 	began := time.Now()
 	go copyTo(stdin, sandboxtest.Sequence("in", n)) // ends with the command
 	out, err := io.ReadAll(stdout)
-	must(t, err)
+	user.Must(t, err)
 	took := time.Since(began)
-	if status := r.reap(run); status != 42 || stderr.Len() > 0 {
+	if status := r.Reap(run); status != 42 || stderr.Len() > 0 {
 		t.Errorf("the program's input was wrong: status %d, stderr %q", status, stderr.String())
 	}
 	if !bytes.Equal(out, sandboxtest.Sequence("out", n)) {
@@ -56,7 +57,7 @@ func TestMegabytesAreExactBothWaysAtOnce(t *testing.T) {
 
 func TestTheExitStatusIsThePrograms(t *testing.T) {
 	r := newRig(t)
-	r.write("text", "no program\n", 0o644)
+	r.Write("text", "no program\n", 0o644)
 	for _, c := range []struct {
 		what    string
 		program []string
@@ -65,15 +66,15 @@ func TestTheExitStatusIsThePrograms(t *testing.T) {
 		{"success; and the program is never process 1", []string{"sh", "-c", "test $$ != 1"}, 0},
 		{"its own status", []string{probe, "exit", "255"}, 255},
 		{"not found", []string{"no-such-program"}, 127},
-		{"not executable", []string{filepath.Join(r.project, "text")}, 126},
+		{"not executable", []string{filepath.Join(r.Project, "text")}, 126},
 		{"killed by a signal", []string{"sh", "-c", "kill -KILL $$"}, 128 + 9},
 	} {
-		got := r.pipe(r.run(append([]string{"--"}, c.program...)...), "")
-		if got.status != c.want || got.stdout != "" {
+		got := r.Pipe(r.run(append([]string{"--"}, c.program...)...), "")
+		if got.Status != c.want || got.Stdout != "" {
 			t.Errorf("%s: %+v, want status %d", c.what, got, c.want)
 		}
-		if failed := c.want == 126 || c.want == 127; failed != oneLine(got.stderr) || !failed && got.stderr != "" {
-			t.Errorf("%s: stderr %q", c.what, got.stderr)
+		if failed := c.want == 126 || c.want == 127; failed != user.OneLine(got.Stderr) || !failed && got.Stderr != "" {
+			t.Errorf("%s: stderr %q", c.what, got.Stderr)
 		}
 	}
 }

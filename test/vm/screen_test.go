@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 )
 
 // shellPrompt ends what bash prints in front of a command.
@@ -20,7 +21,7 @@ const shellPrompt = "@ "
 // from the same shell.
 func TestProgramsFollowTheirPane(t *testing.T) {
 	for command, pkg := range map[string]string{"vim": "vim", "htop": "htop", "less": "less", "tput": "ncurses-bin"} {
-		need(t, command, pkg)
+		user.Need(t, command, pkg)
 	}
 	r := newRig(t)
 	tm := r.tmux(`$RUN -e PS1 -- bash --norc --noprofile -i; echo ended with $?; read end`)
@@ -37,7 +38,7 @@ func TestProgramsFollowTheirPane(t *testing.T) {
 		{"a pasted file is whole", pasteIntoCat},
 		{"a bracketed paste is whole and no escape", pasteInBrackets},
 	} {
-		tm.ResizeWindow(int(size.Cols), int(size.Rows))
+		tm.ResizeWindow(int(user.Size.Cols), int(user.Size.Rows))
 		tm.Line("clear")
 		atPrompt(tm)
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, r, tm) }) {
@@ -143,7 +144,7 @@ func lessFollows(_ *testing.T, _ *rig, tm *ptytest.Tmux) {
 			return err == nil && row(screen, rows-1) == ":" && row(screen, rows-2) == strconv.Itoa(first+rows-2)
 		})
 	}
-	filled(int(size.Rows))
+	filled(int(user.Size.Rows))
 	for _, pane := range panes {
 		tm.ResizeWindow(pane.cols, pane.rows)
 		filled(pane.rows)
@@ -170,7 +171,7 @@ func pasteIntoCat(t *testing.T, r *rig, tm *ptytest.Tmux) {
 	tm.Paste(content)
 	tm.Send("C-d")
 	tm.WaitFor("end of the paste", func(screen string) bool { return strings.HasPrefix(screen, "done\n") })
-	if got := r.read("pasted"); got != string(content) {
+	if got := r.Read("pasted"); got != string(content) {
 		t.Errorf("%d bytes of the paste's %d came, or others", len(got), len(content))
 	}
 }

@@ -4,7 +4,6 @@ package vm
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/snugvm/snug/sandbox/sandboxtest"
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 )
 
 func TestTheFirstThingThatAProgramSeesIsTheTerminalsSize(t *testing.T) {
@@ -26,7 +26,7 @@ func TestTheFirstThingThatAProgramSeesIsTheTerminalsSize(t *testing.T) {
 	tm.WaitFlag("pane_dead", true)
 
 	for range max(1, *trials/10) {
-		c := r.console(r.run("--", probe, "size"))
+		c := r.Console(r.run("--", probe, "size"))
 		c.Expect("size 41 137 1370 820\r\n")
 		if status := c.Wait(); status != 0 {
 			t.Errorf("exit status %d", status)
@@ -36,8 +36,8 @@ func TestTheFirstThingThatAProgramSeesIsTheTerminalsSize(t *testing.T) {
 
 func TestTheLastOfManyResizesWins(t *testing.T) {
 	r := newRig(t)
-	c := r.console(r.run("--escape", "none", "--", probe, "watch"))
-	c.Expect(sizeLine(size))
+	c := r.Console(r.run("--escape", "none", "--", probe, "watch"))
+	c.Expect(user.SizeLine(user.Size))
 	for trial := range *trials {
 		const storm = 200
 		last := terminal.Size{}
@@ -46,29 +46,25 @@ func TestTheLastOfManyResizesWins(t *testing.T) {
 				Rows: uint16(20 + (trial+i)%50), Cols: uint16(60 + (3*trial+i)%150),
 				XPixel: uint16(1000 + i), YPixel: uint16(500 + trial%1000),
 			}
-			must(t, terminal.SetSize(c.Master(), last))
+			user.Must(t, terminal.SetSize(c.Master(), last))
 			time.Sleep(time.Millisecond) // the storm's pace: 200 resizes in 200 ms
 		}
 		began := time.Now()
-		c.Expect(sizeLine(last))
+		c.Expect(user.SizeLine(last))
 		if trial == 0 {
 			t.Logf("last size %v after the storm", time.Since(began).Round(time.Millisecond))
 		}
 	}
 	// A size that is the last stays the last: what comes next is the answer
 	// to the next resize.
-	c.Resize(size)
-	if got := c.ExpectRegexp(`^size [0-9 ]+\r\n`); got[0] != sizeLine(size) {
+	c.Resize(user.Size)
+	if got := c.ExpectRegexp(`^size [0-9 ]+\r\n`); got[0] != user.SizeLine(user.Size) {
 		t.Errorf("after the last size came %q", got[0])
 	}
 	c.Send("\x04")
 	if status := c.Wait(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-}
-
-func sizeLine(s terminal.Size) string {
-	return fmt.Sprintf("size %d %d %d %d\r\n", s.Rows, s.Cols, s.XPixel, s.YPixel)
 }
 
 func TestARawTerminalsBytesAreExactInBothDirections(t *testing.T) {
@@ -80,7 +76,7 @@ func TestARawTerminalsBytesAreExactInBothDirections(t *testing.T) {
 		probe + " emit out " + count, "echo status $?",
 		probe + " duplex out2 in2 " + count, "echo status $?",
 	}, "; ")
-	c := r.console(r.run("--escape", "none", "--terminal-policy", "open", "--", "sh", "-c", script))
+	c := r.Console(r.run("--escape", "none", "--terminal-policy", "open", "--", "sh", "-c", script))
 	c.Expect("ready")
 	c.Send(string(sandboxtest.Sequence("in", n)))
 	c.Expect("status 42\n")

@@ -14,18 +14,19 @@ import (
 
 	"github.com/snugvm/snug/sandbox/sandboxtest"
 	"github.com/snugvm/snug/terminal"
+	user "github.com/snugvm/snug/test/rig"
 	"golang.org/x/crypto/ssh"
 )
 
 // TestStockSSH drives one machine with the stock OpenSSH client.
 func TestStockSSH(t *testing.T) {
-	need(t, "ssh", "openssh-client")
+	user.Need(t, "ssh", "openssh-client")
 	r := newRig(t)
 	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
-	must(t, err)
-	must(t, run.Start())
-	r.awaitFile("up")
+	user.Must(t, err)
+	user.Must(t, run.Start())
+	r.AwaitFile("up")
 	config := r.sshConfig("box")
 
 	t.Run("the exit status is the program's", func(t *testing.T) { r.sshStatuses(config) })
@@ -35,7 +36,7 @@ func TestStockSSH(t *testing.T) {
 	t.Run("a machine that does not run is an error", func(t *testing.T) { r.sshNowhere(config) })
 
 	_ = stdin.Close()
-	if status := r.reap(run); status != 0 {
+	if status := r.Reap(run); status != 0 {
 		t.Errorf("the machine's own session ended with %d", status)
 	}
 }
@@ -43,19 +44,19 @@ func TestStockSSH(t *testing.T) {
 // sshConfig writes a configuration for ssh in which every host is the machine
 // of that name, known by its key.
 func (r *rig) sshConfig(machine string) string {
-	r.t.Helper()
+	r.T.Helper()
 	var spec struct {
 		KeeperKey []byte `json:"keeper_key"`
 	}
-	raw, err := os.ReadFile(filepath.Join(r.root, "run/snug/m", machine, "config.json"))
-	must(r.t, err)
-	must(r.t, json.Unmarshal(raw, &spec))
+	raw, err := os.ReadFile(filepath.Join(r.Root, "run/snug/m", machine, "config.json"))
+	user.Must(r.T, err)
+	user.Must(r.T, json.Unmarshal(raw, &spec))
 	key, err := ssh.NewPublicKey(ed25519.NewKeyFromSeed(spec.KeeperKey).Public())
-	must(r.t, err)
-	known, config := filepath.Join(r.root, "known_hosts"), filepath.Join(r.root, "ssh_config")
-	must(r.t, os.WriteFile(known, append([]byte("* "), ssh.MarshalAuthorizedKey(key)...), 0o644))
-	must(r.t, os.WriteFile(config, []byte(strings.Join([]string{
-		"ProxyCommand " + r.snug + " proxy %h", "UserKnownHostsFile " + known,
+	user.Must(r.T, err)
+	known, config := filepath.Join(r.Root, "known_hosts"), filepath.Join(r.Root, "ssh_config")
+	user.Must(r.T, os.WriteFile(known, append([]byte("* "), ssh.MarshalAuthorizedKey(key)...), 0o644))
+	user.Must(r.T, os.WriteFile(config, []byte(strings.Join([]string{
+		"ProxyCommand " + r.Snug + " proxy %h", "UserKnownHostsFile " + known,
 		"StrictHostKeyChecking yes", "LogLevel ERROR", "EscapeChar none",
 	}, "\n")), 0o600))
 	return config
@@ -63,7 +64,7 @@ func (r *rig) sshConfig(machine string) string {
 
 func (r *rig) ssh(config string, args ...string) *exec.Cmd {
 	cmd := exec.Command("ssh", append([]string{"-F", config}, args...)...)
-	cmd.Dir, cmd.Env = r.project, r.env
+	cmd.Dir, cmd.Env = r.Project, r.Env
 	return cmd
 }
 
@@ -71,53 +72,53 @@ func (r *rig) sshStatuses(config string) {
 	for command, want := range map[string]int{
 		"true": 0, "exit 42": 42, "exit 255": 255, "no-such-program 2>/dev/null": 127, "kill -KILL $$": 128 + 9, "kill -TERM $$": 128 + 15,
 	} {
-		if got := r.pipe(r.ssh(config, "box", command), ""); got != (ended{status: want}) {
-			r.t.Errorf("%q: %+v, want status %d", command, got, want)
+		if got := r.Pipe(r.ssh(config, "box", command), ""); got != (user.Ended{Status: want}) {
+			r.T.Errorf("%q: %+v, want status %d", command, got, want)
 		}
 	}
 }
 
 func (r *rig) sshPipes(config string) {
 	n := 1 << 20
-	got := r.pipe(r.ssh(config, "box", probe, "check", "in", strconv.Itoa(n)), string(sandboxtest.Sequence("in", n)))
-	if want := (ended{42, "ready", ""}); got != want {
-		r.t.Errorf("input: %+v, want %+v", got, want)
+	got := r.Pipe(r.ssh(config, "box", probe, "check", "in", strconv.Itoa(n)), string(sandboxtest.Sequence("in", n)))
+	if want := (user.Ended{Status: 42, Stdout: "ready", Stderr: ""}); got != want {
+		r.T.Errorf("input: %+v, want %+v", got, want)
 	}
-	got = r.pipe(r.ssh(config, "box", probe+" emit out "+strconv.Itoa(n)+"; printf err >&2"), "")
-	if got.status != 0 || got.stderr != "err" || got.stdout != string(sandboxtest.Sequence("out", n)) {
-		r.t.Errorf("output: status %d, stderr %q, %d bytes of %d, or others", got.status, got.stderr, len(got.stdout), n)
+	got = r.Pipe(r.ssh(config, "box", probe+" emit out "+strconv.Itoa(n)+"; printf err >&2"), "")
+	if got.Status != 0 || got.Stderr != "err" || got.Stdout != string(sandboxtest.Sequence("out", n)) {
+		r.T.Errorf("output: status %d, stderr %q, %d bytes of %d, or others", got.Status, got.Stderr, len(got.Stdout), n)
 	}
 }
 
 func (r *rig) sshSizes(config string) {
-	c := r.console(r.ssh(config, "-tt", "box", probe, "watch"))
-	c.Expect(sizeLine(size))
-	last := size
+	c := r.Console(r.ssh(config, "-tt", "box", probe, "watch"))
+	c.Expect(user.SizeLine(user.Size))
+	last := user.Size
 	for i := range *trials {
 		last = terminal.Size{Rows: uint16(10 + i), Cols: uint16(100 + i), XPixel: 900, YPixel: uint16(600 + i)}
-		must(r.t, terminal.SetSize(c.Master(), last))
+		user.Must(r.T, terminal.SetSize(c.Master(), last))
 	}
-	c.Expect(sizeLine(last))
+	c.Expect(user.SizeLine(last))
 	c.Send("\x04")
 	if status := c.Wait(); status != 0 {
-		r.t.Errorf("exit status %d", status)
+		r.T.Errorf("exit status %d", status)
 	}
 }
 
 func (r *rig) sshRaw(config string) {
 	n := 256 << 10
-	c := r.console(r.ssh(config, "-tt", "box", probe, "duplex", "out", "in", strconv.Itoa(n)))
+	c := r.Console(r.ssh(config, "-tt", "box", probe, "duplex", "out", "in", strconv.Itoa(n)))
 	c.Expect("ready")
 	c.Send(string(sandboxtest.Sequence("in", n)))
-	expectSequence(r.t, c, "out", n)
+	expectSequence(r.T, c, "out", n)
 	if status := c.Wait(); status != 42 {
-		r.t.Errorf("exit status %d, want 42", status)
+		r.T.Errorf("exit status %d, want 42", status)
 	}
 }
 
 func (r *rig) sshNowhere(config string) {
-	got := r.pipe(r.ssh(config, "nowhere", "true"), "")
-	if got.status != 255 || !strings.Contains(got.stderr, "no machine nowhere runs") {
-		r.t.Errorf("got %+v", got)
+	got := r.Pipe(r.ssh(config, "nowhere", "true"), "")
+	if got.Status != 255 || !strings.Contains(got.Stderr, "no machine nowhere runs") {
+		r.T.Errorf("got %+v", got)
 	}
 }

@@ -8,28 +8,30 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	user "github.com/snugvm/snug/test/rig"
 )
 
 func TestAPrivateTerminalDescriptionIsDelivered(t *testing.T) {
-	need(t, "infocmp", "ncurses-bin")
-	tic := need(t, "tic", "ncurses-bin")
+	user.Need(t, "infocmp", "ncurses-bin")
+	tic := user.Need(t, "tic", "ncurses-bin")
 	r := newRig(t)
-	source := filepath.Join(r.root, "private.ti")
-	must(t, os.WriteFile(source, []byte("snug-private|known at home only,\n\tcols#77, bel=PRIVATE, use=vt100,\n"), 0o644))
-	compile := exec.Command(tic, "-x", "-o", filepath.Join(r.home, ".terminfo"), source)
+	source := filepath.Join(r.Root, "private.ti")
+	user.Must(t, os.WriteFile(source, []byte("snug-private|known at home only,\n\tcols#77, bel=PRIVATE, use=vt100,\n"), 0o644))
+	compile := exec.Command(tic, "-x", "-o", filepath.Join(r.Home, ".terminfo"), source)
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("tic: %v\n%s", err, out)
 	}
-	c := r.console(r.with("TERM=snug-private").run("--", "sh", "-c", "echo term=$TERM bell=$(tput bel); infocmp -1 >guest.ti"))
+	c := r.Console(r.with("TERM=snug-private").run("--", "sh", "-c", "echo term=$TERM bell=$(tput bel); infocmp -1 >guest.ti"))
 	c.Expect("term=snug-private bell=PRIVATE")
 	if status := c.Wait(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
 	host := exec.Command("infocmp", "-1", "snug-private")
-	host.Env = r.env
+	host.Env = r.Env
 	want, err := host.Output()
-	must(t, err)
-	if got := withoutComments(r.read("guest.ti")); got != withoutComments(string(want)) {
+	user.Must(t, err)
+	if got := withoutComments(r.Read("guest.ti")); got != withoutComments(string(want)) {
 		t.Errorf("the guest knows:\n%s\nthe host:\n%s", got, want)
 	}
 }
@@ -47,7 +49,7 @@ func withoutComments(s string) string {
 
 func TestAnUnknownTerminalIsReplacedAndSaid(t *testing.T) {
 	r := newRig(t)
-	c := r.console(r.with("TERM=snug-unknown").run("--", "sh", "-c", "echo term=$TERM; tput cols"))
+	c := r.Console(r.with("TERM=snug-unknown").run("--", "sh", "-c", "echo term=$TERM; tput cols"))
 	c.Expect(`"snug-unknown"`)
 	c.Expect("TERM=xterm-256color is used")
 	c.Expect("term=xterm-256color\r\n137\r\n")

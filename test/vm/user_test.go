@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	user "github.com/snugvm/snug/test/rig"
 )
 
 // ordinary is a user without an account and without rights.
@@ -24,13 +26,13 @@ func newOrdinaryRig(t *testing.T) *rig {
 	}
 	// Root's own cache, and perhaps the built command, are closed to others.
 	shared, err := os.MkdirTemp("", "vmcache")
-	must(t, err)
+	user.Must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(shared) })
 	caches, err := os.UserCacheDir()
-	must(t, err)
+	user.Must(t, err)
 	for _, copied := range [][2]string{{filepath.Join(caches, "snug", "kernels"), "snug/kernels"}, {snug, "bin/snug"}} {
 		to := filepath.Join(shared, copied[1])
-		must(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		user.Must(t, os.MkdirAll(filepath.Dir(to), 0o755))
 		if out, err := exec.Command("cp", "-a", copied[0], to).CombinedOutput(); err != nil {
 			t.Fatalf("cp: %v\n%s", err, out)
 		}
@@ -39,7 +41,7 @@ func newOrdinaryRig(t *testing.T) *rig {
 		t.Fatalf("chown: %v\n%s", err, out)
 	}
 	r := newRigWith(t, shared, &ordinary)
-	r.snug = filepath.Join(shared, "bin/snug")
+	r.Snug = filepath.Join(shared, "bin/snug")
 	return r
 }
 
@@ -59,32 +61,32 @@ func TestTheCallerIsHimselfInTheMachine(t *testing.T) {
 func wantOwnFiles(t *testing.T, r *rig) {
 	t.Helper()
 	uid, gid := os.Getuid(), os.Getgid()
-	if r.as != nil {
-		uid, gid = int(r.as.Uid), int(r.as.Gid)
+	if r.As != nil {
+		uid, gid = int(r.As.Uid), int(r.As.Gid)
 	}
-	r.write("edited", "before\n", 0o644)
+	r.Write("edited", "before\n", 0o644)
 	run := r.run("--", "sh", "-c", aboutMyself)
 	stdin, err := run.StdinPipe()
-	must(t, err)
+	user.Must(t, err)
 	out := &strings.Builder{}
 	run.Stdout, run.Stderr = out, os.Stderr
-	must(t, run.Start())
+	user.Must(t, run.Start())
 	defer func() { _ = stdin.Close() }()
-	r.awaitFile("made")
+	r.AwaitFile("made")
 
 	for _, name := range []string{"made", "folder"} {
-		info, err := os.Stat(filepath.Join(r.project, name))
-		must(t, err)
+		info, err := os.Stat(filepath.Join(r.Project, name))
+		user.Must(t, err)
 		if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != uid || int(st.Gid) != gid {
 			t.Errorf("%s belongs to %d:%d on the host, want %d:%d", name, st.Uid, st.Gid, uid, gid)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(r.project, "made")); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(filepath.Join(r.Project, "made")); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("mode of what the guest made: %v, %v", info.Mode(), err)
 	}
-	r.write("edited", "edited while the program runs\n", 0o644)
+	r.Write("edited", "edited while the program runs\n", 0o644)
 	_ = stdin.Close()
-	if status := r.reap(run); status != 0 {
+	if status := r.Reap(run); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
 	want := strings.Join([]string{strconv.Itoa(uid), strconv.Itoa(gid), "unshared", "before", strconv.Itoa(uid), strconv.Itoa(uid), "edited while the program runs", ""}, "\n")
