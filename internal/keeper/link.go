@@ -133,10 +133,10 @@ func (l *link) fail(err error) {
 		return
 	}
 	l.err = err
+	close(l.over) // first: who sees the connection end must not dial again
 	if l.conn != nil {
 		_ = l.conn.Close()
 	}
-	close(l.over)
 	close(l.change)
 	l.change = make(chan struct{})
 }

@@ -1,0 +1,36 @@
+package keeper
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// closing is a connection that asks something at the moment when it is closed.
+type closing struct {
+	ssh.Conn
+	ask func()
+}
+
+func (c *closing) Close() error {
+	c.ask()
+	return nil
+}
+
+// Whoever waits for the connection's end decides by it whether to dial again:
+// into a machine that was told to end, that would bring a new agent.
+func TestALinkIsOverBeforeItsConnectionIsClosed(t *testing.T) {
+	l := newLink(slog.New(slog.DiscardHandler))
+	asked := false
+	l.set(&closing{ask: func() {
+		if asked = true; !l.ended() {
+			t.Error("the connection was closed while the link was not over")
+		}
+	}})
+	l.fail(errors.New("the machine was ended"))
+	if !asked {
+		t.Error("the connection was not closed")
+	}
+}
