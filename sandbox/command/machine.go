@@ -149,6 +149,9 @@ func (m *Machine) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 		m.first, m.last = nil, l
 		return l, nil
 	}
+	if ctx.Err() != nil { // an exec would only be started to be killed
+		return nil, &Error{Kind: Failed, Tool: m.plan.Tool, Step: "dial", Err: context.Cause(ctx)}
+	}
 	if m.last != nil {
 		_ = m.last.Close()
 	}

@@ -105,6 +105,26 @@ func TestKillEndsTheAgentAndItsPrograms(t *testing.T) {
 	}
 }
 
+func TestDialThatNobodyWaitsForRunsNoExec(t *testing.T) {
+	b := newBox(t, shells["dash"], every...)
+	execs := b.faulty(whole())
+	m := b.mustStart()
+	h := b.host(m)
+	p := h.Start(wire.Start{Args: []string{probe, "watch"}, Pty: &wire.Pty{Term: "xterm", Size: wire.Size{Rows: 4, Cols: 7}}})
+	p.Expect("size 4 7")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("nobody waits")
+	cancel(reason)
+	if _, err := m.Dial(ctx); !errors.Is(err, reason) {
+		t.Errorf("dial: %v, want the reason", err)
+	}
+	p.Type("\x04")
+	p.WantExit(0)
+	if execs() != 1 || len(h.Links()) != 1 {
+		t.Errorf("%d execs and %d links, want one of each", execs(), len(h.Links()))
+	}
+}
+
 func TestKillAfterGoodbyeNeedsNoExec(t *testing.T) {
 	b := newBox(t, shells["dash"], every...)
 	execs := b.faulty(whole())
