@@ -224,7 +224,7 @@ func TestRunBecomesAMachineAndAnExec(t *testing.T) {
 		t.Errorf("program %q", got)
 	}
 	want := "docker -H h run -d -i --name w --entrypoint sh -u app -v /a:/b -e A=1 alpine:3 -c " + keepAlive
-	if got := strings.Join(p.fill(p.row.run.make, p.target), " "); got != want {
+	if got := strings.Join(p.fill(p.row.run.make[0][0], p.target), " "); got != want {
 		t.Errorf("made by\n%s\nwant\n%s", got, want)
 	}
 	if got := strings.Join(p.carrier("w"), " "); got != "docker -H h exec -i w "+strings.Join(launcher, " ") {
@@ -234,8 +234,12 @@ func TestRunBecomesAMachineAndAnExec(t *testing.T) {
 	p, err = Parse(strings.Fields("smolvm machine run -I alpine --net -v /a:/b -e A=1 -it -- sh -l"))
 	must(t, err)
 	want = "smolvm machine run -d --name n -I alpine --net -v /a:/b"
-	if got := strings.Join(p.fill(p.row.run.make, "n"), " "); got != want || p.Name != "smolvm:alpine" || tell(p).env != "A=1" {
+	if got := strings.Join(p.fill(p.row.run.make[0][0], "n"), " "); got != want || p.Name != "smolvm:alpine" || tell(p).env != "A=1" {
 		t.Errorf("made by\n%s\nwant\n%s\nplan %+v", got, want, p)
+	}
+	want = "smolvm machine create n -I alpine --net -v /a:/b"
+	if got := strings.Join(p.fill(p.row.run.make[1][0], "n"), " "); got != want {
+		t.Errorf("made before 1.0 by\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,13 +19,15 @@ import (
 // runner is how a row makes a machine of its own, and ends it: templates of
 // command lines (Plan.fill).
 type runner struct {
-	make []string
+	// make are ways to make the machine, each of one or more command lines: the
+	// next one is for versions of the tool that do not understand the one before.
+	make [][][]string
 	// image prints an image's entrypoint and command, two lists in JSON; pull
 	// gets an image that is not there. Without them the command line must name
 	// the program.
 	image, pull []string
 	stop        [][]string // one after the other
-	remove      [][]string
+	remove      [][]string // the same; what a version does not understand counts for nothing
 }
 
 // created is a machine that Start has made, or that an earlier one has.
@@ -54,7 +57,7 @@ func dockerRun(tool, global string, variables []string) *row {
 			means(Denied, `is already in use`, "remove that container, or take another --name"),
 		}, dockerSays...),
 		run: &runner{
-			make: append(fields("{tool} {global} run -d -i --name {target} --entrypoint sh {flags} {image}"), "-c", keepAlive),
+			make: [][][]string{{append(fields("{tool} {global} run -d -i --name {target} --entrypoint sh {flags} {image}"), "-c", keepAlive)}},
 			image: append(fields("{tool} {global} image inspect --format"),
 				"{{json .Config.Entrypoint}}\n{{json .Config.Cmd}}", "{image}"),
 			pull:   fields("{tool} {global} pull {image}"),
@@ -251,9 +254,16 @@ var smolvmRun = &row{
 	terminal: fields("{tool} machine exec --name {target} -i -t --"),
 	says:     smolvmSays,
 	run: &runner{
-		make:   fields("{tool} machine run -d --name {target} {flags}"),
-		stop:   [][]string{fields("{tool} machine stop --name {target}")},
-		remove: [][]string{fields("{tool} machine stop --name {target}"), fields("{tool} machine delete --name {target} -f")},
+		make: [][][]string{
+			{fields("{tool} machine run -d --name {target} {flags}")},
+			{fields("{tool} machine create {target} {flags}"), fields("{tool} machine start --name {target}")}, // before 1.0
+		},
+		stop: [][]string{fields("{tool} machine stop --name {target}")},
+		remove: [][]string{
+			fields("{tool} machine stop --name {target}"),
+			fields("{tool} machine delete --name {target} -f"),
+			fields("{tool} machine delete {target} -f"), // before 1.0.2
+		},
 	},
 	fix: func(p *parser) error {
 		p.plan.remove = true
@@ -365,7 +375,12 @@ func (m *Machine) make(ctx context.Context) error {
 		m.target = "snug-" + hex.EncodeToString(name)
 	}
 	m.cfg.Progress("starting a machine with " + m.plan.Tool)
-	_, err := m.plan.tell(ctx, r.make, m.target)
+	var err error
+	for _, way := range r.make {
+		if err = m.tellAll(ctx, way); !misunderstood(err) {
+			break
+		}
+	}
 	if err == nil {
 		return nil
 	}
@@ -376,6 +391,25 @@ func (m *Machine) make(ctx context.Context) error {
 	m.made.remove = true
 	return errors.Join(err, m.unmake())
 }
+
+// tellAll runs commands of the tool until one fails.
+func (m *Machine) tellAll(ctx context.Context, commands [][]string) error {
+	for _, c := range commands {
+		if _, err := m.plan.tell(ctx, c, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// misunderstood reports whether the tool did nothing, since its version knows no
+// such command line.
+func misunderstood(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && notUnderstood.MatchString(e.Words)
+}
+
+var notUnderstood = regexp.MustCompile(`(?i)unexpected argument|unrecognized subcommand`)
 
 // unmake ends a machine that was made here. One that is gone already is no error.
 func (m *Machine) unmake() error {
@@ -390,7 +424,9 @@ func (m *Machine) unmake() error {
 	}
 	var err error
 	for _, c := range commands {
-		_, err = m.plan.tell(ctx, c, m.target) // the last one counts
+		if _, told := m.plan.tell(ctx, c, m.target); !misunderstood(told) {
+			err = told // the last one counts
+		}
 	}
 	var e *Error
 	if errors.As(err, &e) && (e.Kind == Missing || e.Kind == Stopped) {

@@ -84,8 +84,15 @@ func (c *command) run() (status int, err error) {
 	return c.exec(m)
 }
 
-// fresh runs a command in a machine of its own, which ends with it.
+// fresh runs a command in a machine of its own, which ends with it. A detached one stays, under its name.
 func (c *command) fresh() (status int, err error) {
+	if c.Detach {
+		m := c.home.Machine(c.Name)
+		if err := c.create(m); err != nil {
+			return 0, err
+		}
+		return 0, c.start(m)
+	}
 	m := c.home.Machine("run-" + strconv.Itoa(os.Getpid()))
 	if err := c.create(m); err != nil {
 		return 0, err
