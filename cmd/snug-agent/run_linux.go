@@ -26,6 +26,8 @@ func run(args []string) error {
 			return relayTo(args[1])
 		case "serve":
 			return serveFolder(args[1], os.Stdin)
+		case relay.Launch:
+			return relay.Launched(args[1])
 		case relay.Attend:
 			return relay.Attended(args[1])
 		}

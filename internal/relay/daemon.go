@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,22 +19,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attend is the word that makes the agent's binary run Attended.
-const Attend = "attend"
+// The words that make the agent's binary run Launched and Attended.
+const (
+	Launch = "launch"
+	Attend = "attend"
+)
 
-// The one line that an agent says to whoever started it.
+// The one line that an agent says to whoever started it, and what its launcher
+// says before.
 const (
 	saidReady = "ready"
 	saidLive  = "live"
+	saidPID   = "pid "
 )
 
 // StartServe starts the folder's agent in a process that has nothing to do with
-// this one: a session of its own, and nobody's stdio. It returns when relays are
-// taken, or ErrLive if the folder has an agent.
+// this one: a session of its own, nobody's stdio, and a parent that has ended.
+// For there are tools that kill an exec with all its descendants. It returns when
+// relays are taken, or ErrLive if the folder has an agent.
 func StartServe(self, folder string, cfg agent.Config) error {
 	if cfg.Dir == "" {
-		// What the exec's own working directory is, the agent's no longer is.
-		cfg.Dir, _ = os.Getwd()
+		// What the exec's own working directory is, the agent's no longer is. One
+		// without a name may be of another root, as that of nsenter -r is.
+		if dir, err := os.Getwd(); err == nil {
+			cfg.Dir = dir
+		} else {
+			cfg.Dir = "/"
+		}
 	}
 	config, err := json.Marshal(cfg)
 	if err != nil {
@@ -52,12 +64,7 @@ func StartServe(self, folder string, cfg agent.Config) error {
 		}
 		pipes = append(pipes, r, w)
 	}
-	process, err := os.StartProcess(self, []string{"snug-agent", Attend, folder}, &os.ProcAttr{
-		Dir:   "/",
-		Env:   os.Environ(),
-		Files: []*os.File{pipes[0], pipes[3], pipes[3]},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	launcher, err := startAlone(self, []string{self, Launch, folder}, pipes[0], pipes[3])
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
@@ -66,32 +73,61 @@ func StartServe(self, folder string, cfg agent.Config) error {
 	if _, err := pipes[1].Write(config); err == nil {
 		_ = pipes[1].Close()
 	}
-	err = awaitReady(pipes[2])
+	_, _ = launcher.Wait() // what it says is in the pipe
+	pid, err := awaitReady(pipes[2])
+	if err != nil && pid > 0 {
+		_ = unix.Kill(pid, unix.SIGKILL) // it has ended, or never will by itself
+	}
+	return err
+}
+
+// startAlone starts the agent's binary in a session of its own.
+func startAlone(self string, argv []string, in, out *os.File) (*os.Process, error) {
+	return os.StartProcess(self, argv, &os.ProcAttr{
+		Dir:   "/",
+		Env:   os.Environ(),
+		Files: []*os.File{in, out, out},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+}
+
+// Launched is the process that StartServe starts: it starts the agent with its
+// own stdio, says the agent's process id, and ends.
+func Launched(folder string) error {
+	agent, err := startAlone(os.Args[0], []string{"snug-agent", Attend, folder}, os.Stdin, os.Stdout)
 	if err != nil {
-		// It has ended, or never will by itself.
-		_ = process.Kill()
-		_, _ = process.Wait()
-		return err
-	}
-	return process.Release()
-}
-
-// awaitReady reads what an agent says that was just started.
-func awaitReady(from *os.File) error {
-	_ = from.SetReadDeadline(time.Now().Add(patience))
-	line, err := bufio.NewReader(from).ReadString('\n')
-	switch line = strings.TrimSpace(line); {
-	case line == saidReady:
+		_, _ = os.Stdout.WriteString("snug-agent: " + err.Error() + "\n")
 		return nil
-	case line == saidLive:
-		return ErrLive
-	case line != "":
-		return errors.New(line)
 	}
-	return fmt.Errorf("the agent did not start: %w", err)
+	_, err = os.Stdout.WriteString(saidPID + strconv.Itoa(agent.Pid) + "\n")
+	return errors.Join(err, agent.Release())
 }
 
-// Attended is the process that StartServe starts: the folder's agent, with its
+// awaitReady reads what an agent says that was just started, and what its process
+// id is.
+func awaitReady(from *os.File) (pid int, err error) {
+	_ = from.SetReadDeadline(time.Now().Add(patience))
+	for lines := bufio.NewReader(from); ; {
+		line, err := lines.ReadString('\n')
+		line = strings.TrimSpace(line)
+		number, isPID := strings.CutPrefix(line, saidPID)
+		switch {
+		case isPID:
+			pid, _ = strconv.Atoi(number)
+		case line == saidReady:
+			return pid, nil
+		case line == saidLive:
+			return 0, ErrLive
+		case line != "":
+			return pid, errors.New(line)
+		}
+		if err != nil {
+			return pid, fmt.Errorf("the agent did not start: %w", err)
+		}
+	}
+}
+
+// Attended is the process that Launched starts: the folder's agent, with its
 // config as stdin and the starter at stdout.
 func Attended(folder string) error {
 	var cfg agent.Config

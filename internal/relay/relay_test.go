@@ -247,6 +247,10 @@ func TestAgentHoldsNothingOfItsExec(t *testing.T) {
 	if sid, err := unix.Getsid(pid); sid != pid {
 		t.Errorf("session %d, %v", sid, err)
 	}
+	// A tool may kill its exec with all that descends from it.
+	if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); strings.Contains(string(stat), ") S "+strconv.Itoa(b.all()[0].cmd.Process.Pid)+" ") {
+		t.Errorf("the agent is a child of the relay: %s, %v", stat, err)
+	}
 	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if got := strings.Split(strings.Trim(string(line), "\x00"), "\x00"); len(got) != 3 || err != nil {
 		t.Errorf("command line %q, %v: only the folder may show", got, err)
