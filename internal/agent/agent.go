@@ -37,7 +37,7 @@ func New(cfg Config, goodbye func()) *Agent {
 	if cfg.Inherit {
 		cfg.User = inheritedUser()
 	}
-	return &Agent{cfg: cfg, goodbye: goodbye, programs: make(map[string]*program)}
+	return &Agent{cfg: cfg, goodbye: goodbye, terminfo: terminfo{scratch: cfg.Scratch}, programs: make(map[string]*program)}
 }
 
 // Serve answers the keeper on link until ctx is done or the link is at its

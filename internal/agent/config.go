@@ -23,6 +23,8 @@ type Config struct {
 	User User `json:"user"`
 	// Dir is the working directory of a program that names none.
 	Dir string `json:"dir,omitempty"`
+	// Scratch is a folder that can be written to, should the usual ones be none.
+	Scratch string `json:"scratch,omitempty"`
 }
 
 // User is an account of the guest.

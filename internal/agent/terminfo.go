@@ -17,8 +17,23 @@ var terminfoDirs = []string{
 // terminfo holds the entries that came from the host, in a folder of its own
 // that is made when the first one comes.
 type terminfo struct {
-	mu  sync.Mutex
-	dir string
+	scratch string // where it may be, should the usual folders be no good
+	mu      sync.Mutex
+	dir     string
+}
+
+// makeDir makes the folder. The variables of an exec may name one that is of
+// another root, and what is usual may be read-only.
+func (d *terminfo) makeDir() (err error) {
+	for _, parent := range []string{os.TempDir(), "/tmp", d.scratch} {
+		if parent == "" {
+			continue
+		}
+		if d.dir, err = os.MkdirTemp(parent, "snug-terminfo-"); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // resolve returns the variables by which a program finds its terminal's
@@ -86,7 +101,7 @@ func (d *terminfo) deliver(term string, entry []byte) (dir string, err error) {
 		}
 	}()
 	if d.dir == "" {
-		if d.dir, err = os.MkdirTemp("", "snug-terminfo-"); err != nil {
+		if err := d.makeDir(); err != nil {
 			return "", err
 		}
 	}

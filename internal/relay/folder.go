@@ -195,5 +195,10 @@ func cleanUp(folder string) {
 	for _, name := range []string{socketName, lockName} {
 		_ = os.Remove(filepath.Join(folder, name))
 	}
+	// What an agent has put there that was killed.
+	scratch, _ := filepath.Glob(filepath.Join(folder, "snug-*")) // the pattern is well-formed
+	for _, name := range scratch {
+		_ = os.RemoveAll(name)
+	}
 	_ = os.Remove(folder)
 }

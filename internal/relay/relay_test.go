@@ -37,6 +37,17 @@ func TestProgramRunsInTheEnvironmentOfTheExec(t *testing.T) {
 	}
 }
 
+// The exec's TMPDIR may be a folder of the host's.
+func TestTerminfoIsDeliveredWithoutATMPDIR(t *testing.T) {
+	b := newBox(t)
+	t.Setenv("TMPDIR", "/no/such/folder")
+	p := b.host().Start(wire.Start{Args: []string{probe, "term"}, Pty: &wire.Pty{Term: "odd-terminal", Terminfo: []byte{0x1a, 1}}})
+	p.WantExit(0)
+	if got := p.Stdout(); got != "term=\"odd-terminal\" entry=1a01\r\n" {
+		t.Errorf("the program says %q", got)
+	}
+}
+
 func TestProgramOnAPTYOutlivesItsRelay(t *testing.T) {
 	b := newBox(t)
 	h := b.host()

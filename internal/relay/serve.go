@@ -65,6 +65,7 @@ func serve(ctx context.Context, folder string, cfg agent.Config, ready func(), l
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	p := newPort()
+	cfg.Scratch = folder
 	a := agent.New(cfg, func() { sayGoodbye(l, p) })
 	wg.Go(func() { accept(l, p) })
 	wg.Go(func() { watchIdle(ctx, cancel, p, a, limits) })
