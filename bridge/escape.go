@@ -143,8 +143,8 @@ func (e *Escapes) action(c byte) Action {
 	return NoAction
 }
 
-// pass follows bytes that are passed on. What the terminal reports by itself leaves the start of a line as it is: with
-// mouse reporting on, nobody could type an escape otherwise.
+// pass follows bytes that are passed on. What the terminal says by itself leaves the start of a line as it is: nobody
+// could type an escape otherwise with mouse reporting on, or after a program that has just asked what terminal this is.
 func (e *Escapes) pass(read []byte) {
 	e.paste.feed(read)
 	if onlyReports(read) {
@@ -154,28 +154,66 @@ func (e *Escapes) pass(read []byte) {
 	e.lineStart = last == '\r' || last == '\n'
 }
 
-// onlyReports reports whether read consists of whole focus reports, CSI I and CSI O, and SGR mouse reports,
-// CSI < … M and CSI < … m.
+// onlyReports reports whether read consists of whole reports of the terminal's own, one at least: focus, mouse, and
+// answers to what a program has asked. No key that a person can press sends any of them.
 func onlyReports(read []byte) bool {
 	for len(read) > 0 {
-		rest, ok := bytes.CutPrefix(read, []byte("\x1b["))
-		if !ok || len(rest) == 0 {
+		n := reportLen(read)
+		if n == 0 {
 			return false
 		}
-		switch rest[0] {
-		case 'I', 'O':
-			read = rest[1:]
-		case '<':
-			end := bytes.IndexAny(rest, "Mm")
-			if end < 0 || len(bytes.Trim(rest[1:end], "0123456789;")) > 0 {
-				return false
-			}
-			read = rest[end+1:]
-		default:
-			return false
-		}
+		read = read[n:]
 	}
 	return true
+}
+
+// reportLen is the length of the report at the start of p, 0 if there is none.
+func reportLen(p []byte) int {
+	if len(p) < 3 || p[0] != esc {
+		return 0
+	}
+	switch p[1] {
+	case '[':
+		return controlReportLen(p)
+	case ']', 'P': // OSC and DCS: colours, settings, versions
+		return stringLen(p)
+	}
+	return 0
+}
+
+// controlReportLen is reportLen for CSI. Keys are CSI too: a report has a private mark in front of its numbers, or, the
+// place of the cursor, two numbers and R, which is a key only with the first of them 1.
+func controlReportLen(p []byte) int {
+	if p[2] == 'I' || p[2] == 'O' { // focus
+		return 3
+	}
+	i := 2
+	for i < len(p) && 0x20 <= p[i] && p[i] < 0x40 { // parameters and intermediates
+		i++
+	}
+	if i == len(p) || i == 2 {
+		return 0
+	}
+	parameters, final := p[2:i], p[i]
+	cursor := final == 'R' && bytes.Contains(parameters, []byte(";")) && !bytes.HasPrefix(parameters, []byte("1;"))
+	if bytes.IndexByte([]byte("<=>?"), parameters[0]) >= 0 || cursor {
+		return i + 1
+	}
+	return 0
+}
+
+// stringLen is the length of the string at the start of p with its end, 0 if that has not come.
+func stringLen(p []byte) int {
+	end := bytes.IndexAny(p[2:], "\x1b\a")
+	switch {
+	case end < 0:
+		return 0
+	case p[2+end] == '\a':
+		return 2 + end + 1
+	case bytes.HasPrefix(p[2+end:], []byte("\x1b\\")):
+		return 2 + end + 2
+	}
+	return 0
 }
 
 // pasteScanner tells whether the input is inside a bracketed paste, wherever its marks are split between reads.
