@@ -207,7 +207,7 @@ func TestScreenPrintsWhatASessionShows(t *testing.T) {
 func TestSessionsAreListedBelowTheirMachine(t *testing.T) {
 	d := newDesk(t)
 	d.keep("box", `printf '\033]2;the title\a'`, "true")
-	listed := d.eventually("the title", "ls")
+	listed := d.eventually("   the title\n", "ls") // not only in the command line
 	for _, want := range []string{"box    qemu", "\n  /1   30x5   1 viewer   idle 0s   sh -c printf", "the title\n  /2   30x5   1 viewer"} {
 		if !strings.Contains(listed, want) {
 			t.Errorf("no %q in\n%s", want, listed)
