@@ -167,9 +167,10 @@ done; done;
 TERM=$sn_w; export TERM;
 fi;
 sn_t=$(tty 2>/dev/null) || sn_t=$(readlink "/proc/$$/fd/0") || sn_t=;
+sn_o=$(stty -g 2>/dev/null) || sn_o=echo;
 sn_s=0; if [ "$1" != 0 ] && stty -echo rows "$1" cols "$2" 2>/dev/null; then
 printf "\033]snug%s%s;?\007" "$sn_a" "$sn_b" >&2;
-read -r sn_r sn_c && stty echo rows "$sn_r" cols "$sn_c" && sn_s=1;
+read -r sn_r sn_c; stty "$sn_o"; stty rows "$sn_r" cols "$sn_c" && sn_s=1;
 fi;
 if [ -n "$5" ]; then cd "$5" || exit 125; fi;
 sn_n=$8; shift 8;

@@ -35,9 +35,10 @@ const (
 	Terminfo Feature = "terminfo" // a place for a terminal's description
 	Shutdown Feature = "shutdown" // an agent that may be told to end it all
 	Kill     Feature = "kill"     // a life that is the suite's to end
+	Failures Feature = "failures" // a word on a program that cannot run, beside the status
 )
 
-var features = []Feature{Terminfo, Shutdown, Kill}
+var features = []Feature{Terminfo, Shutdown, Kill, Failures}
 
 // check is one thing that every sandbox does.
 type check struct {

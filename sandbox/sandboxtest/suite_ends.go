@@ -17,7 +17,7 @@ var exitChecks = []check{
 		})
 	}},
 	{name: "death by a signal is 128 and the signal's number, with its name", run: deathBySignal},
-	{name: "a program that is not there is 127, one that cannot be executed 126", run: notExecuted},
+	{name: "a program that is not there is 127, one that cannot be executed 126", needs: Failures, run: notExecuted},
 	{name: "a background job that holds the terminal delays no end and costs no output", run: tailIsNotLost},
 }
 

@@ -51,7 +51,6 @@ const watch = `trap 'echo now $(stty size)' WINCH; echo first $(stty size); whil
 func follows(t *testing.T, r *rig, bridge string, args []string) {
 	t.Helper()
 	c := r.console(args...)
-	before := c.State()
 	c.Expect("bridge " + bridge)
 	if bridge == "native" {
 		c.Expect("first") // runc tells a program its size when it runs already
@@ -71,7 +70,7 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 	if got := c.Wait(); got != 42 {
 		t.Errorf("status %d, want 42", got)
 	}
-	c.StateEqual(before)
+	c.StateEqual(fresh(t))
 	r.nothingLeft()
 }
 
@@ -97,7 +96,6 @@ func TestNativeFollowsTheSizeAsTheToolDoes(t *testing.T) {
 func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
 	each(t, box.Options{Rootfs: rootfs.Bare}, func(t *testing.T, r *rig, b *box.Box) {
 		c := r.console(line(b, true, rootfs.Idle)...)
-		before := c.State()
 		c.Expect("bridge native, as no agent can be placed: the machine has no shell")
 		c.Send("echo\r")
 		c.Expect("echo")
@@ -109,7 +107,7 @@ func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
 		if got := c.Wait(); got != 0 {
 			t.Errorf("status %d", got)
 		}
-		c.StateEqual(before)
+		c.StateEqual(fresh(t))
 		if got := r.pipe("input", line(b, false, rootfs.Idle)...); got != (ended{0, "input", ""}) {
 			t.Errorf("on pipes: %+v", got)
 		}
@@ -175,7 +173,6 @@ func TestToolsClientsDieWithTheKeeper(t *testing.T) {
 				args = slices.Insert(args, 1, "-t")
 			}
 			c := r.console(args...)
-			before := c.State()
 			c.Expect("up")
 			pid, err := os.ReadFile(filepath.Join(r.root, "run/snug/m", r.ls()[0].Name, "keeper.pid"))
 			must(t, err)
@@ -183,7 +180,7 @@ func TestToolsClientsDieWithTheKeeper(t *testing.T) {
 			if got := c.Wait(); got != 255 {
 				t.Errorf("terminal %v: status %d", tty, got)
 			}
-			c.StateEqual(before)
+			c.StateEqual(fresh(t))
 			r.nothingLeft()
 			if all := r.ls(); len(all) > 0 { // and it reaps what is left
 				t.Errorf("machines: %+v", all)

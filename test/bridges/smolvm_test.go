@@ -67,7 +67,6 @@ func rain(t *testing.T, r *rig, p smolvm.Profile, n int, first *int, args ...str
 	t.Helper()
 	// The test does not know which of the sizes snug saw first: the program's first one must be one that there was.
 	c := r.console(args...)
-	before := c.State()
 	sizes := map[string]bool{"41 137": true}
 	var mu sync.Mutex
 	stop := make(chan struct{})
@@ -107,7 +106,7 @@ func rain(t *testing.T, r *rig, p smolvm.Profile, n int, first *int, args ...str
 	if status := c.Wait(); status != 42 {
 		t.Errorf("trial %d: status %d, want 42", n, status)
 	}
-	c.StateEqual(before)
+	c.StateEqual(fresh(t))
 }
 
 // checkLog checks the execs of one trial.
