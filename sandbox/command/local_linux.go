@@ -102,6 +102,12 @@ func (l *Local) installed(s wire.Start) error {
 	return nil
 }
 
+// settle is how long after the ready mark the lock is still held. The program runs
+// then, but a tool that does not itself copy to and fro may still be writing down
+// that it does: smolvm 0.6 deletes a container that another exec does not find to be
+// running. Of that end nothing tells.
+const settle = 200 * time.Millisecond
+
 // setByStty makes a stand-in whose terminal stty sets. It holds the machine's lock
 // from the tool's start to the ready mark: the machine's other execs, of whatever
 // snug process, are not what older tools can bear at that time.
@@ -117,8 +123,7 @@ func (l *Local) setByStty(s wire.Start) (*agent.Standin, error) {
 	f.pty = s.Pty != nil
 	ready := make(chan struct{})
 	filter := newMarkFilter(nonce, f.answer, func(mark readyMark) {
-		late.Stop()
-		unlock()
+		late.Reset(settle)
 		close(ready)
 		f.begin(mark)
 	})
