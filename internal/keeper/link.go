@@ -73,14 +73,21 @@ func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer, patience time.Duration) (ssh.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer from the agent within %v", patience))
 	defer cancel()
+	var last error // of a try that ended by itself
 	for {
 		conn, err := dialOnce(ctx, machine, peer)
 		if err == nil {
 			return conn, nil
 		}
 		l.log.Debug("dial", "error", err)
+		if ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
+			if last != nil {
+				return nil, fmt.Errorf("%w: %w", context.Cause(ctx), last)
+			}
 			return nil, context.Cause(ctx)
 		case <-l.over:
 			return nil, err

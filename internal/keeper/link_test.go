@@ -1,10 +1,16 @@
 package keeper
 
 import (
+	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/sandbox"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -32,5 +38,20 @@ func TestALinkIsOverBeforeItsConnectionIsClosed(t *testing.T) {
 	l.fail(errors.New("the machine was ended"))
 	if !asked {
 		t.Error("the connection was not closed")
+	}
+}
+
+// unreachable is a machine to which nothing leads any more.
+type unreachable struct{ sandbox.Machine }
+
+func (unreachable) Dial(context.Context) (io.ReadWriteCloser, error) {
+	return nil, errors.New("connection refused")
+}
+
+func TestALinkThatIsLostSaysWhatTheLastTryMet(t *testing.T) {
+	l := newLink(slog.New(slog.DiscardHandler))
+	_, err := l.dial(t.Context(), unreachable{}, wire.Peer{}, 200*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "no answer from the agent within 200ms: connection refused") {
+		t.Errorf("error %v", err)
 	}
 }
