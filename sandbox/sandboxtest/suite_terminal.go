@@ -2,6 +2,7 @@ package sandboxtest
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/snugvm/snug/internal/wire"
@@ -166,10 +167,14 @@ func environmentIsExact(r *rig) {
 }
 
 func hostVariablesStayOut(r *rig) {
-	r.t.Setenv("SNUG_OF_THE_HOST", "secret")
-	p := r.start(r.probe("env", "SNUG_OF_THE_HOST"))
+	name := "SNUG_OF_THE_HOST_" + wire.NewID() // not t.Setenv: suites run beside each other
+	if err := os.Setenv(name, "secret"); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = os.Unsetenv(name) })
+	p := r.start(r.probe("env", name))
 	p.WantExit(0)
-	if !strings.HasSuffix(p.Stdout(), "SNUG_OF_THE_HOST=\"\"\n") {
+	if !strings.HasSuffix(p.Stdout(), name+"=\"\"\n") {
 		r.t.Errorf("the program sees %q", p.Stdout())
 	}
 }
