@@ -4,6 +4,7 @@ package box
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,8 @@ type Options struct {
 	Storage Storage
 	// Entrypoint and Cmd are those of the image: of docker and podman only.
 	Entrypoint, Cmd []string
+	// Env are variables that every program of the box has: of docker, podman, crun and runc.
+	Env []string
 }
 
 // Box is a running box.
@@ -78,6 +81,15 @@ func (b *Box) Tool(args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args[1:]...)
 	cmd.Args[0], cmd.Env = args[0], b.env
 	return cmd
+}
+
+// Processes are the command lines of all that runs in the box, or with the mounts that its tool has.
+func (b *Box) Processes() (lines []string) {
+	for _, pid := range b.cell.processes() {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may have ended
+		lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
+	}
+	return lines
 }
 
 // Remove ends the box as its administrator would: docker rm -f.

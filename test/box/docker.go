@@ -100,5 +100,8 @@ func changes(o Options) (args []string) {
 			args = append(args, "--change", instruction+" "+string(list))
 		}
 	}
+	for _, variable := range o.Env {
+		args = append(args, "--change", "ENV "+variable)
+	}
 	return args
 }

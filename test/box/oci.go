@@ -16,7 +16,8 @@ import (
 // Crun returns a container of crun.
 func Crun(t testing.TB, o Options) *Box {
 	t.Helper()
-	return bundle(t, "crun", o, "--cgroup-manager", "disabled")
+	// Its folder is elsewhere for a user who has XDG_RUNTIME_DIR.
+	return bundle(t, "crun", o, "--root", "/run/crun", "--cgroup-manager", "disabled")
 }
 
 // Runc returns a container of runc.
@@ -89,7 +90,7 @@ func specification(root string, o Options, cgroup string) object {
 		"process": object{
 			"user": object{"uid": 0, "gid": 0},
 			"args": []string{rootfs.Idle},
-			"env":  []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"},
+			"env":  append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}, o.Env...),
 			"cwd":  "/",
 			"capabilities": object{
 				"bounding": capabilities, "effective": capabilities, "permitted": capabilities,

@@ -12,7 +12,7 @@ import (
 )
 
 // SSH returns this machine itself, behind an SSH server on a loopback port, with keys that end with it. It has no
-// options: what a login finds is the machine's own root and shell.
+// options: what a login finds is the machine's own root and shell, but for a /dev/shm that ends with the box.
 func SSH(t testing.TB) *Box {
 	t.Helper()
 	ssh, sshd := need(t, "ssh", "openssh-client"), need(t, "sshd", "openssh-server")
@@ -22,6 +22,7 @@ func SSH(t testing.TB) *Box {
 	// many a container, may be locked: to a server without PAM this one is not.
 	c := newCell(t, 0, []string{"--pid", "--fork", "--kill-child", "--mount-proc"}, `
 		mkdir -m 755 /run/sshd
+		mount -t tmpfs -o mode=1777 shm /dev/shm
 		sed 's/^root:[^:]*:/root:*:/' /etc/shadow >shadow && mount --bind shadow /etc/shadow
 		for key in host user; do ssh-keygen -q -t ed25519 -N '' -C '' -f "$key"; done
 		printf '[127.0.0.1]:%d %s\n' "$2" "$(cat host.pub)" >known_hosts

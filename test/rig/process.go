@@ -65,6 +65,8 @@ func kindOf(argv []string, env string) Kind {
 		return QEMU
 	case name != "snug" && slices.ContainsFunc(argv, func(w string) bool { return strings.Contains(w, `eval "$snug"`) }):
 		return Client
+	case len(argv) > 1 && argv[1] == "enter": // of a tool that becomes what it runs
+		return Client
 	case name != "snug":
 		return ""
 	case len(argv) < 2 || slices.Contains(still, argv[1]):

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -170,7 +171,7 @@ type Record struct {
 	Exit        int       // what the client was told; -1 where it had gone
 }
 
-// Append adds a line to the log, in one write.
+// Append adds a line to the log. Not every file system keeps the appends of two writers, or a writer and a reader, apart.
 func (h Home) Append(r Record) (err error) {
 	b, err := json.Marshal(r)
 	if err != nil {
@@ -180,17 +181,36 @@ func (h Home) Append(r Record) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { err = errors.Join(err, f.Close()) }() // which gives the lock back
+	if err := lock(f, syscall.LOCK_EX); err != nil {
+		return err
+	}
 	_, err = f.Write(append(b, '\n'))
 	return err
 }
 
+func lock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
 // Records returns the log, the last line of each exec in the order of their starts.
 func (h Home) Records() (all []Record, err error) {
-	b, err := os.ReadFile(h.log())
+	f, err := os.Open(h.log())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if err := lock(f, syscall.LOCK_SH); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}
