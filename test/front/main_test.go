@@ -21,7 +21,7 @@ import (
 var trials = flag.Int("trials", 20, "how often repeating tests repeat")
 
 // patience bounds every wait for something that is sure to come.
-const patience = 60 * time.Second
+const patience = 45 * time.Second
 
 // What all tests share, made by TestMain. Under -short there is none.
 var (
