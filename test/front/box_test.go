@@ -67,6 +67,7 @@ var checks = []check{
 	{"two users at once are two agents", users, twoUsers},
 	{"sessions share one machine", nil, moreSessions},
 	{"run makes a container with the image's entrypoint and command", engines, runsAnImage},
+	{"any tool is served by its exec", users, wrapsAnyTool},
 	{"the suite of all sandboxes", nil, conforms},
 	{"what the tool cannot do is said in its words", oci, toolsWords},
 }
