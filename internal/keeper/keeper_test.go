@@ -294,6 +294,18 @@ func TestCutLinksLoseAndDoubleNothing(t *testing.T) {
 	}
 }
 
+// A boot can fail before the viewer that it is for has attached to its session.
+func TestFailureOfAFastBootReachesItsViewer(t *testing.T) {
+	for range 300 { // each takes about a millisecond
+		r := newRig(t)
+		r.boot <- errors.New("no such machine")
+		_, err := r.view(onPty("true")).end(t)
+		if failure, ok := errors.AsType[*wire.Failure](err); !ok || failure.Status != 125 || failure.Message != "no such machine" {
+			t.Fatalf("the viewer heard %v", err)
+		}
+	}
+}
+
 func TestMachineEndsWithItsLastSession(t *testing.T) {
 	r := newRig(t)
 	r.boot <- nil

@@ -38,6 +38,7 @@ type session struct {
 	title   string
 	active  time.Time // when the program last printed, or was typed at
 	notice  wire.Notice
+	met     bool // the viewer that asked for the session has attached
 	ready   bool
 	ended   bool
 	exit    wire.Exit
@@ -109,8 +110,9 @@ func (s *session) lost(err error) *wire.Failure {
 	return &failure
 }
 
-// end tells the viewers how the program ended. Without a viewer there is
-// nobody to deliver to.
+// end tells the viewers how the program ended. Without a viewer there is nobody
+// to deliver to, unless the one that asked for the session is just about to
+// attach: then it is told that it has ended.
 func (s *session) end() {
 	exit, err := s.near.Result()
 	s.mu.Lock()
@@ -124,7 +126,7 @@ func (s *session) end() {
 	for a := range s.viewers {
 		s.tellEnd(a)
 	}
-	alone := len(s.viewers) == 0
+	alone := len(s.viewers) == 0 && s.met
 	s.mu.Unlock()
 	if alone {
 		s.keeper.forget(s.id)
@@ -180,6 +182,7 @@ func (s *session) Attach(a *wire.Attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.viewers[a] = &viewer{}
+	s.met = true
 	if s.pty && a.Seen() {
 		s.turns.lookers[a] = s.viewers[a]
 	}
