@@ -52,6 +52,7 @@ func (m *Machine) bringUp(ctx context.Context, purpose string) (*link, error) {
 	pause := firstPause
 	for failed := 0; ; {
 		l, err := a.run(ctx)
+		m.placed = m.placed || err == nil
 		var s *setback
 		if err == nil || !errors.As(err, &s) {
 			return l, err
@@ -61,7 +62,9 @@ func (m *Machine) bringUp(ctx context.Context, purpose string) (*link, error) {
 		if s.fresh && a.purpose == forRelay {
 			a.purpose = forFresh
 		}
-		if s.avoid != "" { // another folder is another thing to try
+		// Another folder is another thing to try, until an agent was heard: then
+		// the programs are with that one, and elsewhere there would be a second.
+		if s.avoid != "" && !m.placed {
 			a.avoid = append(a.avoid, s.avoid)
 			continue
 		}

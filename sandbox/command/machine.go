@@ -61,6 +61,7 @@ type Machine struct {
 	first   *link      // from Start, for the first Dial; under dialing
 	last    *link      // under dialing
 	target  string
+	placed  bool // an agent was heard; under dialing
 
 	mu    sync.Mutex
 	over  bool
@@ -101,6 +102,7 @@ func start(ctx context.Context, cfg Config, binaries *agents) (*Machine, error) 
 func Adopt(cfg Config) (*Machine, error) {
 	m := newMachine(cfg, &agents{find: cfg.Binary})
 	m.target = cmp.Or(cfg.Target, cfg.Plan.target)
+	m.placed = true
 	if cfg.Plan.Fresh {
 		if cfg.Target == "" {
 			return nil, &Error{Kind: Missing, Tool: cfg.Plan.Tool, Words: "no machine was made yet"}

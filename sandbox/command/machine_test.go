@@ -58,6 +58,32 @@ func TestSessionGoesOnWhenTheToolIsKilled(t *testing.T) {
 	}
 }
 
+// Where the agent is, it stays: an exec that fails there is tried again there, for
+// in another folder there would be another agent, without the programs.
+func TestAgentIsNeverLookedForElsewhere(t *testing.T) {
+	b := newBox(t, shells["dash"], every...)
+	b.config.Folders = []string{b.dir, t.TempDir()}
+	m := b.mustStart()
+	p := b.host(m).Start(wire.Start{Args: []string{probe, "echo", "5"}})
+	p.Expect("ready")
+
+	f := whole()
+	f.Times = 1
+	f.Instead = `read -r x; a=${x#*sn_a=}; a=${a%%;*}; b=${x#*sn_b=}; b=${b%%;*}
+		echo "@$a$b warm x86_64 ` + b.dir + `"; read -r x; read -r x; echo "@$a$b fail folder busy"`
+	execs := b.faulty(f)
+	m.dialing.Lock()
+	m.plan = b.plan()
+	pid := m.last.cmd.Process.Pid
+	m.dialing.Unlock()
+	must(t, syscall.Kill(-pid, syscall.SIGKILL))
+	p.Type("hello")
+	p.WantExit(42)
+	if n := execs(); n < 2 || b.agents() != 1 {
+		t.Errorf("%d execs, %d agents; want one exec that failed and one more, and one agent", n, b.agents())
+	}
+}
+
 func TestStatusesAreTheProgramsOwn(t *testing.T) {
 	b := newBox(t, shells["busybox"], every...)
 	h := b.host(b.mustStart())
