@@ -56,8 +56,7 @@ func TestAFailureBeforeTheStartNamesItsRemedy(t *testing.T) {
 		return cmd
 	}
 	run := func(args ...string) *exec.Cmd { return at(r.Project, args...) }
-	none := *r
-	none.Env = append([]string{"PATH=" + empty}, r.Env[1:]...)
+	none := r.with("PATH=" + empty)
 	for _, c := range []struct {
 		what string
 		cmd  *exec.Cmd
