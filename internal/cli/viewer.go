@@ -261,13 +261,23 @@ func greetKeeper(conn net.Conn, spec *machineSpec) (ssh.Conn, error) {
 func (k *kept) leave() {
 	// A keeper that is stuck is the next command's to reap.
 	stuck := time.AfterFunc(tidyPatience, func() { _ = k.conn.Close() })
-	defer stuck.Stop()
-	if ends, _, err := k.conn.SendRequest(wire.RequestLeave, true, nil); !ends || err != nil {
+	ends, _, err := k.conn.SendRequest(wire.RequestLeave, true, nil)
+	if err == nil && !ends {
+		stuck.Stop()
 		return
 	}
-	_ = k.conn.Wait()
-	if k.keeper != nil && stuck.Stop() {
+	_ = k.conn.Wait() // without an answer it is over already: the keeper was quicker
+	if !stuck.Stop() || k.keeper == nil {
+		return
+	}
+	gone := make(chan struct{})
+	go func() { // ends with the keeper, at the latest with this process
 		_, _ = k.keeper.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(tidyPatience):
 	}
 }
 
