@@ -104,8 +104,8 @@ var programs = map[string]func(t *testing.T) []byte{
 	},
 	"less": func(t *testing.T) []byte {
 		p := play(t, "sh", "-c", `seq -f "line %g `+strings.Repeat("word ", 20)+`" 300 >f; exec less -R f`)
-		p.typing("", "line 10")
-		p.typing(" ", "line 12")
+		p.typing("", "line 12") // the last of the first page
+		p.typing(" ", "line 22")
 		p.typing("/line 77\r", "line 77")
 		p.typing("G", "line 300")
 		p.typing("bk", "line 280")
