@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	user "github.com/snugvm/snug/test/rig"
 	"go.uber.org/goleak"
 )
 
@@ -41,12 +41,8 @@ func TestMain(m *testing.M) {
 }
 
 func setUp() error {
-	build := exec.Command("make", "--no-print-directory", "-C", "../..", "build")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("make build: %w\n%s\nGo and make are needed: apt-get install make", err, out)
-	}
 	var err error
-	if snug, err = filepath.Abs("../../bin/snug"); err != nil {
+	if snug, err = user.Build(); err != nil {
 		return err
 	}
 	if tools, err = os.MkdirTemp("", "bridges-tools"); err != nil {
