@@ -3,6 +3,7 @@
 package bridges
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -11,9 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/box"
+	"github.com/snugvm/snug/test/ptytest"
 	"github.com/snugvm/snug/test/rootfs"
 )
 
@@ -61,6 +64,9 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 		t.Errorf("snug ls says bridge %q, want %s", got, bridge)
 	}
 	if bridge != "native" || !slices.Contains(args, "crun") { // whose exec 1.8 sets the first size again at every later one
+		if bridge == "native" {
+			awaitFollowing(t, c)
+		}
 		for n := range 5 {
 			c.Resize(terminal.Size{Rows: uint16(50 + n), Cols: 100})
 		}
@@ -72,6 +78,22 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 	}
 	c.StateEqual(fresh(t))
 	r.nothingLeft()
+}
+
+// awaitFollowing resizes until the program hears of it. A tool's client begins to follow some time after the program has
+// begun, and nothing tells when: docker's loses what comes between its first reading and its handler of SIGWINCH.
+func awaitFollowing(t *testing.T, c *ptytest.Console) {
+	t.Helper()
+	for n := range 100 {
+		c.Resize(terminal.Size{Rows: uint16(70 + n%2), Cols: 100})
+		for range 20 {
+			if bytes.Contains(c.Output(), []byte("now 7")) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	t.Fatal("no size is followed")
 }
 
 func TestAutoTakesSttyWhereNothingIsExecutable(t *testing.T) {
