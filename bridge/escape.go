@@ -3,6 +3,8 @@ package bridge
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/snugvm/snug/terminal"
 )
 
 // EscapeChar is the character that starts an in-band escape, as in ssh; NoEscape turns escapes off. It is a flag value.
@@ -147,73 +149,11 @@ func (e *Escapes) action(c byte) Action {
 // could type an escape otherwise with mouse reporting on, or after a program that has just asked what terminal this is.
 func (e *Escapes) pass(read []byte) {
 	e.paste.feed(read)
-	if onlyReports(read) {
+	if terminal.OnlyReports(read) {
 		return
 	}
 	last := read[len(read)-1]
 	e.lineStart = last == '\r' || last == '\n'
-}
-
-// onlyReports reports whether read consists of whole reports of the terminal's own, one at least: focus, mouse, and
-// answers to what a program has asked. No key that a person can press sends any of them.
-func onlyReports(read []byte) bool {
-	for len(read) > 0 {
-		n := reportLen(read)
-		if n == 0 {
-			return false
-		}
-		read = read[n:]
-	}
-	return true
-}
-
-// reportLen is the length of the report at the start of p, 0 if there is none.
-func reportLen(p []byte) int {
-	if len(p) < 3 || p[0] != esc {
-		return 0
-	}
-	switch p[1] {
-	case '[':
-		return controlReportLen(p)
-	case ']', 'P': // OSC and DCS: colours, settings, versions
-		return stringLen(p)
-	}
-	return 0
-}
-
-// controlReportLen is reportLen for CSI. Keys are CSI too: a report has a private mark in front of its numbers, or, the
-// place of the cursor, two numbers and R, which is a key only with the first of them 1.
-func controlReportLen(p []byte) int {
-	if p[2] == 'I' || p[2] == 'O' { // focus
-		return 3
-	}
-	i := 2
-	for i < len(p) && 0x20 <= p[i] && p[i] < 0x40 { // parameters and intermediates
-		i++
-	}
-	if i == len(p) || i == 2 {
-		return 0
-	}
-	parameters, final := p[2:i], p[i]
-	cursor := final == 'R' && bytes.Contains(parameters, []byte(";")) && !bytes.HasPrefix(parameters, []byte("1;"))
-	if bytes.IndexByte([]byte("<=>?"), parameters[0]) >= 0 || cursor {
-		return i + 1
-	}
-	return 0
-}
-
-// stringLen is the length of the string at the start of p with its end, 0 if that has not come.
-func stringLen(p []byte) int {
-	end := bytes.IndexAny(p[2:], "\x1b\a")
-	switch {
-	case end < 0:
-		return 0
-	case p[2+end] == '\a':
-		return 2 + end + 1
-	case bytes.HasPrefix(p[2+end:], []byte("\x1b\\")):
-		return 2 + end + 2
-	}
-	return 0
 }
 
 // pasteScanner tells whether the input is inside a bracketed paste, wherever its marks are split between reads.
