@@ -34,6 +34,7 @@ func (h *history) line(i int) packedLine { return h.ring[(h.head+i)%len(h.ring)]
 // push adds a line.
 func (h *history) push(cells []cell, wrapped bool) {
 	if h.limit == 0 {
+		h.pushed++ // of a clone that goes on without scrollback, for Diff
 		return
 	}
 	if h.count == h.limit {
