@@ -161,25 +161,25 @@ func (e Failure) appendTo(b []byte) []byte {
 	return appendText(appendUint(b, uint64(e.Status)), e.Message)
 }
 
-func (e Checkpoint) appendTo(b []byte) []byte {
-	b = appendUint(b, e.Offset)
-	b = appendSize(b, e.Size)
-	b = appendUint(b, uint64(e.Time.UnixNano()))
-	b = appendText(b, e.Meta)
-	b = appendText(b, e.Snapshot)
-	b = appendUint(b, e.Input.All)
-	b = appendUint(b, uint64(len(e.Input.By)))
-	for _, id := range slices.Sorted(maps.Keys(e.Input.By)) {
-		b = appendUint(appendText(b, id), e.Input.By[id])
+func (c Checkpoint) appendTo(b []byte) []byte {
+	b = appendUint(b, c.Offset)
+	b = appendSize(b, c.Size)
+	b = appendUint(b, uint64(c.Time.UnixNano()))
+	b = appendText(b, c.Meta)
+	b = appendText(b, c.Snapshot)
+	b = appendUint(b, c.Input.All)
+	b = appendUint(b, uint64(len(c.Input.By)))
+	for _, id := range slices.Sorted(maps.Keys(c.Input.By)) {
+		b = appendUint(appendText(b, id), c.Input.By[id])
 	}
-	for _, on := range []bool{e.Ready, e.OutputEnd, e.AfterGap, e.Exit != nil, e.Failure != nil} {
+	for _, on := range []bool{c.Ready, c.OutputEnd, c.AfterGap, c.Exit != nil, c.Failure != nil} {
 		b = appendBool(b, on)
 	}
-	if e.Exit != nil {
-		b = e.Exit.appendTo(b)
+	if c.Exit != nil {
+		b = c.Exit.appendTo(b)
 	}
-	if e.Failure != nil {
-		b = e.Failure.appendTo(b)
+	if c.Failure != nil {
+		b = c.Failure.appendTo(b)
 	}
 	return b
 }

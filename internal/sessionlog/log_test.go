@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -371,4 +372,58 @@ func TestViewersThatLeftAreForgottenInTheEnd(t *testing.T) {
 		t.Errorf("%d viewers are known, and %d bytes", n, s.Input.All)
 	}
 	_ = l
+}
+
+// BenchmarkOutput is what a record costs the path of a program's output: a prompt's echo, and the most that is read at
+// once. Every MiB there is a checkpoint of 100 KiB.
+func BenchmarkOutput(b *testing.B) {
+	for _, size := range []int{1, 100, 32 << 10} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			l, err := Create(filepath.Join(b.TempDir(), "log"), Options{}, nil, Checkpoint{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			p, snapshot := make([]byte, size), make([]byte, 100<<10)
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				if err := l.Output(p); err != nil {
+					b.Fatal(err)
+				}
+				if l.Due() {
+					if err := l.Checkpoint(Checkpoint{Offset: l.Offset(), Snapshot: snapshot}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkOpen is how long a later keeper needs for a log at its limit.
+func BenchmarkOpen(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "log")
+	l, err := Create(dir, Options{}, nil, Checkpoint{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := make([]byte, 100)
+	for range 200_000 {
+		if err := l.Output(p); err != nil {
+			b.Fatal(err)
+		}
+		if l.Due() {
+			if err := l.Checkpoint(Checkpoint{Offset: l.Offset()}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	_ = l.Close()
+	for b.Loop() {
+		l, _, err := Open(dir, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = l.Close()
+	}
 }

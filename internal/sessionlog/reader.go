@@ -142,12 +142,12 @@ func (r *Reader) advance() (rec Record, found bool, err error) {
 	end := r.cursor.offset
 	missing := !first && (r.hole || c.AfterGap || c.Offset != end || all[0] != r.number+1)
 	r.segment, r.number, r.newer, r.hole = s, all[0], len(all) > 1, false
-	rec = r.cursor.begin(c)
+	checkpoint := r.cursor.begin(c)
 	if missing {
-		r.pending = &rec
-		return Record{rec.Elapsed, rec.Time, Gap{end, c.Offset}}, true, nil
+		r.pending = &checkpoint
+		return Record{checkpoint.Elapsed, checkpoint.Time, Gap{end, c.Offset}}, true, nil
 	}
-	return rec, true, nil
+	return checkpoint, true, nil
 }
 
 // list returns the numbers of the segments; none of a folder that is removed.
@@ -192,12 +192,14 @@ func (r *Reader) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-r.watcher.Events:
-	case <-r.watcher.Errors: // events were lost, so there was one
+	case err := <-r.watcher.Errors:
+		if !errors.Is(err, fsnotify.ErrEventOverflow) { // events were lost, so there was one
+			return fmt.Errorf("watch session log: %w", err)
+		}
 	}
 	for { // of many events the reader needs one
 		select {
 		case <-r.watcher.Events:
-		case <-r.watcher.Errors:
 		default:
 			return nil
 		}
