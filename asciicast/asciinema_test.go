@@ -1,0 +1,74 @@
+package asciicast
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// asciinema runs it on a terminal of its own, which it opens as /dev/tty, and returns what it printed.
+func asciinema(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath("asciinema")
+	if err != nil {
+		t.Fatalf("%v\ninstall it: apt-get install asciinema", err)
+	}
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	var out bytes.Buffer
+	cmd := exec.Command(path, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, &out, os.Stderr
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "HOME="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	timeout := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer timeout.Stop()
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("asciinema %q: %v\n%s", args, err, &out)
+	}
+	return out.String()
+}
+
+func TestTheStockAsciinemaPlaysARecording(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs asciinema")
+	}
+	recording := record(t, V2)
+	file := filepath.Join(t.TempDir(), "x.cast")
+	if err := os.WriteFile(file, recording, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReader(bytes.NewReader(recording))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want string
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Code == Output {
+			want += e.Text
+		}
+	}
+	for _, args := range [][]string{{"cat", file}, {"play", "--speed", "1000", file}} {
+		if got := asciinema(t, args...); got != want {
+			t.Errorf("asciinema %s prints %q, want %q", args[0], got, want)
+		}
+	}
+}
