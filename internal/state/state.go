@@ -14,6 +14,7 @@
 //	        ssh.sock        the keeper's endpoint for viewers
 //	        link.sock, qmp.sock, console.sock, qemu.stderr   (sandbox/qemu's own)
 //	$XDG_STATE_HOME/snug, else ~/.local/state/snug
+//	    log/NAME/NUMBER/    the log of a machine's session, as internal/sessionlog writes it
 //	    trace/              files of --debug, the last 20
 //	$XDG_CACHE_HOME/snug, else ~/.cache/snug
 //	    kernels/            kernels to boot, as scripts/fetch-kernel leaves them
@@ -56,7 +57,7 @@ const maxSocketPath = 100
 // for the user alone, by what first puts something in it.
 type Dirs struct {
 	Runtime string // locks and sockets of running machines
-	State   string // what is worth reading after the end: traces
+	State   string // what is worth reading after the end: session logs, traces
 	Cache   string // what can be made again: kernels
 	Config  string // what the user has written
 }
