@@ -150,6 +150,9 @@ func (r *Reader) advance() (rec Record, found bool, err error) {
 	return checkpoint, true, nil
 }
 
+// Ended reports whether the session's end was read.
+func (r *Reader) Ended() bool { return r.ended }
+
 // list returns the numbers of the segments; none of a folder that is removed.
 func (r *Reader) list() ([]uint64, error) {
 	f, err := r.root.Open(".")

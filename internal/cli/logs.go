@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/snugvm/snug/internal/sessionlog"
+	"github.com/snugvm/snug/internal/state"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// burstPause is how long nothing is typed between two bursts of input.
+const burstPause = time.Second
+
+// maxLogsNamed bounds the logs that an error names.
+const maxLogsNamed = 20
+
+// logMeta is what of a log's meta is shown to people. The keeper writes it.
+type logMeta struct {
+	Program string `json:"program"` // the command line; "" for a login shell
+	Term    string `json:"term"`    // of the program's terminal
+}
+
+func metaOf(c sessionlog.Checkpoint) (m logMeta) {
+	_ = json.Unmarshal(c.Meta, &m) // what is not there is not shown
+	return m
+}
+
+// title is the program, for people.
+func (m logMeta) title() string {
+	if m.Program == "" {
+		return "(login shell)"
+	}
+	return oneLine(m.Program)
+}
+
+func logName(l state.SessionLog) string {
+	return l.Machine + "/" + strconv.FormatUint(uint64(l.Number), 10)
+}
+
+// openLog opens the log that MACHINE, MACHINE/SESSION or nothing means. It asks
+// no keeper: a log is there whether one is busy, dead or gone.
+func (a *app) openLog(arg string) (*sessionlog.Reader, error) {
+	all, err := a.dirs.SessionLogs()
+	if err != nil {
+		return nil, err
+	}
+	l, err := chooseLog(all, arg)
+	if err != nil {
+		return nil, err
+	}
+	return sessionlog.NewReader(l.Dir)
+}
+
+// chooseLog finds the log that arg means: the only one that there is.
+func chooseLog(all []state.SessionLog, arg string) (state.SessionLog, error) {
+	none := state.SessionLog{}
+	name, number, numbered := strings.Cut(arg, "/")
+	all, err := logsOf(all, name)
+	if err != nil {
+		return none, err
+	}
+	if numbered {
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || name == "" {
+			return none, fmt.Errorf("%q is no session: name it as MACHINE/NUMBER", arg)
+		}
+		for _, l := range all {
+			if l.Number == uint32(n) {
+				return l, nil
+			}
+		}
+		return none, fmt.Errorf("%s has no log of a session %d: there is\n%s", all[0].Machine, n, listLogs(all))
+	}
+	switch len(all) {
+	case 0:
+		return none, errors.New("there is no log of a session")
+	case 1:
+		return all[0], nil
+	}
+	return none, fmt.Errorf("there are logs of %d sessions: name one of\n%s", len(all), listLogs(all))
+}
+
+// logsOf returns the logs of the machine of a name, or else of the one whose
+// name begins so. Without a name it returns all.
+func logsOf(all []state.SessionLog, name string) (found []state.SessionLog, err error) {
+	if name == "" {
+		return all, nil
+	}
+	var names []string
+	for _, l := range all {
+		if l.Machine == name || strings.HasPrefix(l.Machine, name) && !hasMachine(all, name) {
+			found = append(found, l)
+			if len(names) == 0 || names[len(names)-1] != l.Machine {
+				names = append(names, l.Machine) // they are sorted
+			}
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil, fmt.Errorf("there is no log of a machine %s", name)
+	case 1:
+		return found, nil
+	}
+	return nil, fmt.Errorf("%s may be %s: use more of its name", name, strings.Join(names, " or "))
+}
+
+func hasMachine(all []state.SessionLog, name string) bool {
+	for _, l := range all {
+		if l.Machine == name {
+			return true
+		}
+	}
+	return false
+}
+
+// listLogs is one line for each log.
+func listLogs(all []state.SessionLog) string {
+	var lines []string
+	for _, l := range all[:min(len(all), maxLogsNamed)] {
+		lines = append(lines, strings.TrimRight("  "+logName(l)+"   "+describeLog(l), " "))
+	}
+	if more := len(all) - maxLogsNamed; more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// describeLog is the program of a log's session, or nothing.
+func describeLog(l state.SessionLog) string {
+	r, err := sessionlog.NewReader(l.Dir)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = r.Close() }()
+	rec, err := r.Next()
+	if c, ok := rec.Event.(sessionlog.Checkpoint); ok && err == nil {
+		return metaOf(c).title()
+	}
+	return ""
+}
+
+// completeLog completes the name of a session that has a log.
+func (a *app) completeLog(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	dirs, err := state.Locate(os.Getenv)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all, _ := dirs.SessionLogs()
+	for _, l := range all {
+		names = append(names, strings.TrimRight(logName(l)+"\t"+describeLog(l), "\t"))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// untilSignalled is done when this process is asked to end.
+func untilSignalled() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+}
+
+// eachRecord calls take for each record of a log: those that are there, and with
+// follow further ones, until the session has ended, its log is removed, or ctx
+// is done. Idle is called when for a while nothing has come.
+func eachRecord(ctx context.Context, r *sessionlog.Reader, follow bool, take func(sessionlog.Record) error, idle func() error) error {
+	for {
+		rec, err := r.Next()
+		if err == nil {
+			err = take(rec)
+		}
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, io.EOF):
+			return err
+		case !follow || r.Ended():
+			return idle()
+		}
+		err = waitBriefly(ctx, r)
+		if errors.Is(err, context.DeadlineExceeded) {
+			if err = idle(); err == nil {
+				err = r.Wait(ctx)
+			}
+		}
+		switch {
+		case errors.Is(err, sessionlog.ErrRemoved), ctx.Err() != nil:
+			return idle()
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func waitBriefly(ctx context.Context, r *sessionlog.Reader) error {
+	ctx, cancel := context.WithTimeout(ctx, burstPause)
+	defer cancel()
+	return r.Wait(ctx)
+}
