@@ -40,8 +40,9 @@ elapsed_seconds since the session's start, and event: checkpoint (program,
 offset, columns, rows), output (offset, bytes), input (viewer, bytes, and content
 in base64 if it was recorded), resize (offset, columns, rows), join and leave
 (viewer, columns, rows, read_only), ready, output_end (offset), exit (status,
-signal, core), failure (status, message), resumed (by another keeper), and gap
-(offset, to) where output from the one offset to the other is missing.`,
+signal, core), failure (status, message), resumed (by another keeper), clock (it
+was set, or the machine slept), and gap (offset, to) where output from the one
+offset to the other is missing.`,
 		Example: `  snug log web-1/1
   snug log -f web
   snug log web --output > output.raw
@@ -182,6 +183,8 @@ func (p *logPrinter) words(e sessionlog.Event) string {
 		return "the program runs"
 	case sessionlog.Resumed:
 		return "another keeper went on"
+	case sessionlog.Clock:
+		return "the clock was set, or this machine slept"
 	case sessionlog.Gap:
 		if e.To > e.From {
 			return fmt.Sprintf("a gap: %s of output, and what else happened, are not in the log", bytesOf(e.To-e.From))
@@ -306,6 +309,8 @@ func (p *logPrinter) object(rec sessionlog.Record) error {
 		l.Event, l.Status, l.Message = "failure", &e.Status, new(oneLine(e.Message))
 	case sessionlog.Resumed:
 		l.Event = "resumed"
+	case sessionlog.Clock:
+		l.Event = "clock"
 	case sessionlog.Gap:
 		l.Event, l.Offset, l.To = "gap", &e.From, &e.To
 	}

@@ -34,7 +34,8 @@
 //
 // # Bounds
 //
-// A segment is full after SegmentSize (1 MiB) of records behind its checkpoint. The oldest segments are dropped whole, so
+// A segment is full after SegmentSize (1 MiB) of records behind its checkpoint; after four times as much, 1 MiB at
+// least, there is a gap unless there is a checkpoint. The oldest segments are dropped whole, so
 // that all of them, with the newest one grown full, stay within Limit (16 MiB); the newest segment always stays. A
 // checkpoint's snapshot is at most 8 MiB, and its owner decides by the lines of scrollback how large it is: where it is
 // a large part of Limit, little history remains beside it. A record of output has at most 256 KiB: more is split.
@@ -59,6 +60,9 @@
 // # Clocks
 //
 // Elapsed time is of the monotonic clock within a process and never goes backward, also not from one keeper to the
-// next. What passed between two keepers is of the wall clock: nothing if that went backward, and at most 30 days. A
-// record's wall-clock time is its checkpoint's and what has elapsed since.
+// next. The time that the machine sleeps does not count. What passed between two keepers is of the wall clock: nothing if
+// that went backward, and at most 30 days.
+//
+// A record's wall-clock time is its checkpoint's and what has elapsed since. Where the two clocks come apart by more than a
+// second, because one was set or the machine slept, a [Clock] record says so, and times go on from there.
 package sessionlog

@@ -33,6 +33,7 @@ const (
 	kindExit
 	kindFailure
 	kindResumed
+	kindClock
 	kindGap kind = 255 // never in a file
 )
 
@@ -89,6 +90,10 @@ type Failure struct {
 // Resumed says that another keeper has gone on with the log.
 type Resumed struct{}
 
+// Clock says that the wall clock went otherwise than the time that elapses: it was set, the machine slept, or nobody
+// knows how long there was no keeper. The record's time is by the new clock.
+type Clock struct{ Time time.Time }
+
 // Gap is what a [Reader] says where records are missing before the checkpoint that follows: they could not be written,
 // were broken, or were dropped before the reader came to them.
 type Gap struct {
@@ -134,6 +139,7 @@ func (OutputEnd) kind() kind  { return kindOutputEnd }
 func (Exit) kind() kind       { return kindExit }
 func (Failure) kind() kind    { return kindFailure }
 func (Resumed) kind() kind    { return kindResumed }
+func (Clock) kind() kind      { return kindClock }
 func (Gap) kind() kind        { return kindGap }
 
 func (e Output) appendTo(b []byte) []byte { return append(appendUint(b, e.Offset), e.Data...) }
@@ -151,6 +157,7 @@ func (e Viewer) appendTo(b []byte) []byte {
 func (Ready) appendTo(b []byte) []byte       { return b }
 func (Resumed) appendTo(b []byte) []byte     { return b }
 func (Gap) appendTo(b []byte) []byte         { return b }
+func (e Clock) appendTo(b []byte) []byte     { return appendUint(b, uint64(e.Time.UnixNano())) }
 func (e OutputEnd) appendTo(b []byte) []byte { return appendUint(b, e.Offset) }
 
 func (e Exit) appendTo(b []byte) []byte {
@@ -185,7 +192,7 @@ func (c Checkpoint) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) checkpoint(elapsed time.Duration) Checkpoint {
-	c := Checkpoint{Elapsed: elapsed, Offset: d.uint(), Size: d.size(), Time: time.Unix(0, int64(d.uint())).UTC(), Meta: d.bytes(), Snapshot: d.bytes()}
+	c := Checkpoint{Elapsed: elapsed, Offset: d.uint(), Size: d.size(), Time: d.time(), Meta: d.bytes(), Snapshot: d.bytes()}
 	c.Input.All = d.uint()
 	c.Input.By = make(map[string]uint64)
 	for n := d.uint(); n > 0 && !d.bad; n-- {
@@ -235,6 +242,8 @@ func (f frame) event() (e Event, err error) {
 		e = d.failure()
 	case kindResumed:
 		e = Resumed{}
+	case kindClock:
+		e = Clock{d.time()}
 	}
 	if d.bad {
 		return nil, errBroken

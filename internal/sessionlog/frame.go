@@ -118,8 +118,9 @@ func (d *decoder) upTo(limit uint64) uint64 {
 	return v
 }
 
-func (d *decoder) uint32() uint32 { return uint32(d.upTo(math.MaxUint32)) }
-func (d *decoder) bool() bool     { return d.upTo(1) == 1 }
+func (d *decoder) time() time.Time { return time.Unix(0, int64(d.uint())).UTC() }
+func (d *decoder) uint32() uint32  { return uint32(d.upTo(math.MaxUint32)) }
+func (d *decoder) bool() bool      { return d.upTo(1) == 1 }
 
 func (d *decoder) bytes() []byte {
 	n := d.upTo(uint64(len(d.b))) // less than that once n itself is taken, which is checked below

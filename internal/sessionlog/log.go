@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -26,6 +28,10 @@ const (
 	maxGone = 256
 	// retryAfter is the least time between two attempts to end a gap: each costs a snapshot.
 	retryAfter = time.Second
+	// maxDrift is how far the wall clock goes from the time that elapses before that is noted.
+	maxDrift = time.Second
+	// A segment takes at most so many times its size of records, or bytes of them, where its owner makes no checkpoint.
+	overdue, leastOverdue = 4, 1 << 20
 	// longestPause bounds what is believed to have passed between two keepers.
 	longestPause = 30 * 24 * time.Hour
 )
@@ -86,6 +92,7 @@ type Log struct {
 	now    Checkpoint // what the next one holds; no snapshot
 	gone   []string   // viewers in now.Input.By that have left, longest ago first
 	start  time.Time  // when nothing had elapsed, by this process's clock
+	anchor anchor     // what the newest segment says of the wall clock
 	gap    bool
 	failed time.Time // the last attempt to write a segment
 	closed bool
@@ -164,6 +171,14 @@ func (l *Log) Input(viewer string, n int, content []byte) error {
 	if !l.opts.RecordInput {
 		content = nil
 	}
+	var err error
+	for ; len(content) > maxOutput && err == nil; n -= maxOutput {
+		err = l.append(Input{viewer, maxOutput, content[:maxOutput]})
+		content = content[maxOutput:]
+	}
+	if err != nil {
+		return err
+	}
 	return l.append(Input{viewer, uint64(n), content})
 }
 
@@ -241,24 +256,52 @@ func (l *Log) append(e Event) error {
 	case l.gap:
 		return ErrGap
 	}
-	l.buf = appendFrame(l.buf[:0], l.elapsed(), e)
+	now := l.opts.Now()
+	elapsed := l.elapsed(now)
+	clock := anchor{elapsed, now.Round(0)}
+	l.buf = l.buf[:0]
+	if drift := clock.time.Sub(l.anchor.at(elapsed)); drift.Abs() > maxDrift {
+		l.buf = appendFrame(l.buf, elapsed, Clock{clock.time})
+	} else {
+		clock = l.anchor
+	}
+	before := len(l.buf)
+	l.buf = appendFrame(l.buf, elapsed, e)
+	switch {
+	case len(l.buf)-before > frameSize+maxPayload:
+		return fmt.Errorf("session log: a record of %d bytes, at most %d fit", len(l.buf)-before, maxPayload)
+	case l.records > max(overdue*l.opts.SegmentSize, leastOverdue):
+		l.gap, l.failed = true, now
+		return fmt.Errorf("session log: no checkpoint after %d bytes; the session goes on, unlogged until there is one", l.records)
+	}
 	n, err := l.file.Write(l.buf)
 	if err != nil {
-		l.gap, l.failed = true, l.opts.Now()
+		l.gap, l.failed = true, now
 		if n > 0 {
 			// If this fails too, readers stop before the half record, and go on with the next segment.
 			err = errors.Join(err, l.file.Truncate(l.size))
 		}
-		return fmt.Errorf("session log: %w: make room on the disk; the session goes on, unlogged until then", err)
+		return unlogged("write", err)
 	}
+	l.anchor = clock
 	l.size += int64(n)
 	l.records += int64(n)
 	return nil
 }
 
+// unlogged is the error that begins a gap, or goes on with it.
+func unlogged(what string, err error) error {
+	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
+		if errors.Is(err, full) {
+			return fmt.Errorf("session log: %s: %w: make room on the disk; the session goes on, unlogged until there is some", what, err)
+		}
+	}
+	return fmt.Errorf("session log: %s: %w; the session goes on, unlogged until it works", what, err)
+}
+
 // elapsed is what has passed since the session's start. The caller holds mu.
-func (l *Log) elapsed() time.Duration {
-	l.now.Elapsed = max(l.now.Elapsed, l.opts.Now().Sub(l.start))
+func (l *Log) elapsed(now time.Time) time.Duration {
+	l.now.Elapsed = max(l.now.Elapsed, now.Sub(l.start))
 	return l.now.Elapsed
 }
 
@@ -303,16 +346,18 @@ func (l *Log) Checkpoint(c Checkpoint) error {
 		return fmt.Errorf("session log: snapshot of %d bytes, at most %d fit: take less scrollback", len(c.Snapshot), MaxSnapshot)
 	}
 	l.now.Size = c.Size
+	now := l.opts.Now()
 	next := l.now
-	next.Snapshot, next.AfterGap, next.Elapsed, next.Time = c.Snapshot, l.gap, l.elapsed(), l.opts.Now().UTC()
+	next.Snapshot, next.AfterGap, next.Elapsed, next.Time = c.Snapshot, l.gap, l.elapsed(now), now.Round(0).UTC()
 	if err := l.begin(next); err != nil {
-		err = fmt.Errorf("session log: start a segment: %w: make room on the disk; the session goes on, unlogged until then", err)
+		err = unlogged("start a segment", err)
 		if l.gap {
 			err = errors.Join(err, ErrGap)
 		}
-		l.gap, l.failed = true, l.opts.Now()
+		l.gap, l.failed = true, now
 		return err
 	}
+	l.anchor = anchor{next.Elapsed, next.Time}
 	l.gap = false
 	return l.drop()
 }
@@ -325,7 +370,9 @@ func (l *Log) begin(c Checkpoint) error {
 		return err
 	}
 	b := appendFrame(append(l.buf[:0], magic+string(rune(version))...), c.Elapsed, c)
-	if _, err = f.Write(b); err == nil {
+	if len(b) > frameSize+maxPayload {
+		err = fmt.Errorf("a checkpoint of %d bytes, at most %d fit", len(b), maxPayload)
+	} else if _, err = f.Write(b); err == nil {
 		err = l.system.rename(hidden, filepath.Join(l.dir, segmentName(l.number+1)))
 	}
 	if err != nil {

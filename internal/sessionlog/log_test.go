@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,7 +166,7 @@ func appendEvent(l *Log, e Event) error {
 	case Failure:
 		return l.Failure(e)
 	}
-	panic("no method")
+	return l.append(e)
 }
 
 func TestInputIsCountedAndNotKept(t *testing.T) {
@@ -333,27 +332,92 @@ func TestLargeOutputIsSplit(t *testing.T) {
 
 // A wall clock may be set, and be wrong at boot.
 func TestElapsedTimeNeverGoesBackward(t *testing.T) {
+	const minute = time.Minute
 	for _, c := range []struct{ jump, want time.Duration }{
 		{-1000 * time.Hour, 0}, {time.Hour, time.Hour}, {40 * 365 * 24 * time.Hour, longestPause},
 	} {
 		clock := newClock()
 		l, dir := create(t, clock.opts())
-		clock.pass(time.Minute)
+		clock.pass(minute)
 		must(t, l.Ready())
-		clock.pass(-2 * time.Minute) // also where this process's own clock is wrong
+		clock.pass(-2 * minute) // where not even this process's own clock is right
 		must(t, l.Output([]byte("x")))
 		must(t, l.Close())
-		clock.now = newClock().now.Add(time.Minute + c.jump)
+		clock.now = newClock().now.Add(c.jump)
 		l, _ = reopen(t, dir, clock.opts())
 		clock.pass(time.Second)
 		must(t, l.Output([]byte("y")))
-		var got []time.Duration
+		var last Record
 		for _, rec := range read(t, dir) {
-			got = append(got, rec.Elapsed)
+			if rec.Elapsed < last.Elapsed {
+				t.Errorf("%+v after %+v", rec, last)
+			}
+			last = rec
 		}
-		if want := []time.Duration{0, time.Minute, time.Minute, time.Minute + c.want, time.Minute + c.want + time.Second}; !slices.Equal(got, want) {
-			t.Errorf("after a jump of %v: %v, want %v", c.jump, got, want)
+		since := max(0, c.jump+minute) // of when x was written
+		if c.want == longestPause {
+			since = longestPause
 		}
+		if want := minute + since + time.Second; last.Elapsed != want || !last.Time.Equal(clock.now) {
+			t.Errorf("after a jump of %v: %v, %v, want %v, %v", c.jump, last.Elapsed, last.Time, want, clock.now)
+		}
+	}
+}
+
+// A machine sleeps: its wall clock goes on, and the time that elapses does not.
+func TestTimesAreRightAfterASleep(t *testing.T) {
+	l, dir := create(t, Options{})
+	slept := func(d time.Duration) func() time.Time {
+		return func() time.Time { return time.Now().Round(0).Add(d) }
+	}
+	must(t, l.Output([]byte("before")))
+	l.mu.Lock()
+	l.opts.Now = slept(8 * time.Hour)
+	l.start = l.opts.Now().Add(-l.now.Elapsed)
+	l.mu.Unlock()
+	must(t, l.Output([]byte("after")))
+	must(t, l.Output([]byte("wards")))
+	all := read(t, dir)
+	if got := events(all); len(got) != 4 || got[1].kind() != kindClock {
+		t.Fatalf("there is %+v", got)
+	}
+	for i, rec := range all[1:] {
+		want := time.Now()
+		if i > 0 {
+			want = want.Add(8 * time.Hour)
+		}
+		if rec.Time.Sub(want).Abs() > time.Hour || rec.Elapsed > time.Hour {
+			t.Errorf("%+v is at %v", rec.Event, rec.Time)
+		}
+	}
+}
+
+func TestASegmentThatIsNeverFullStillHasAnEnd(t *testing.T) {
+	l, dir := create(t, Options{SegmentSize: 1000})
+	for range 10 {
+		if err := l.Output(make([]byte, 200_000)); errors.Is(err, ErrGap) {
+			break
+		}
+	}
+	if got := onDisk(t, dir); !l.Gap() || got > leastOverdue+300_000 {
+		t.Errorf("%d bytes, gap %v", got, l.Gap())
+	}
+	must(t, l.Checkpoint(Checkpoint{Offset: l.Offset()}))
+}
+
+func TestLargeInputIsSplit(t *testing.T) {
+	l, dir := create(t, Options{RecordInput: true})
+	p := bytes.Repeat([]byte("0123456789"), 100_000)
+	must(t, l.Input("v", len(p), p))
+	var got []byte
+	for _, e := range events(read(t, dir)) {
+		in := e.(Input)
+		if got = append(got, in.Content...); int(in.N) != len(in.Content) || len(in.Content) > maxOutput {
+			t.Errorf("%d bytes, %d of content", in.N, len(in.Content))
+		}
+	}
+	if !bytes.Equal(got, p) {
+		t.Errorf("%d bytes of %d", len(got), len(p))
 	}
 }
 

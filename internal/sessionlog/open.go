@@ -41,7 +41,8 @@ type State struct {
 // Ended reports whether the session is over.
 func (s *State) Ended() bool { return s.Exit != nil || s.Failure != nil }
 
-// Records returns what came after the checkpoint, in order, up to the end at the time of Open. The error, if any, comes
+// Records returns what came after the checkpoint, in order, up to the end at the time of Open. It reads the segment, so it
+// is for the time before the next checkpoint. The error, if any, comes
 // last, with a zero record.
 func (s *State) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
@@ -101,7 +102,10 @@ func (l *Log) recover() (*State, error) {
 		state, err := l.readLast(newest)
 		if err == nil {
 			l.number = newest
-			return state, errors.Join(l.resume(state), l.keepWhole(all))
+			if err = l.keepWhole(all); err == nil {
+				err = l.resume(state)
+			}
+			return state, err
 		}
 		if !isBroken(err) {
 			return nil, err
@@ -150,6 +154,7 @@ func (l *Log) readLast(number uint64) (*State, error) {
 	s.end, s.Torn = seg.at, info.Size()-seg.at
 	l.records = seg.at - l.size
 	l.size = seg.at
+	l.anchor = cur.anchor
 	return s, nil
 }
 

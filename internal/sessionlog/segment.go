@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // readSize is how much of a file is read at a time, unless a record needs more.
@@ -119,13 +120,22 @@ func isBroken(err error) bool { return errors.Is(err, errBroken) || errors.Is(er
 
 // cursor checks that records follow each other, and knows when they were.
 type cursor struct {
-	checkpoint Checkpoint // of the segment
-	last       Record
-	offset     uint64 // of the output so far
+	anchor anchor
+	last   Record
+	offset uint64 // of the output so far
 }
 
+// anchor is a moment by both clocks.
+type anchor struct {
+	elapsed time.Duration
+	time    time.Time
+}
+
+// at is the wall clock's time when so much has elapsed.
+func (a anchor) at(elapsed time.Duration) time.Time { return a.time.Add(elapsed - a.elapsed) }
+
 func (c *cursor) begin(checkpoint Checkpoint) Record {
-	c.checkpoint, c.offset = checkpoint, checkpoint.Offset
+	c.anchor, c.offset = anchor{checkpoint.Elapsed, checkpoint.Time}, checkpoint.Offset
 	c.last = Record{checkpoint.Elapsed, checkpoint.Time, checkpoint}
 	return c.last
 }
@@ -141,10 +151,12 @@ func (c *cursor) record(f frame, e Event) (Record, error) {
 			return Record{}, errBroken
 		}
 		c.offset += uint64(len(e.Data))
+	case Clock:
+		c.anchor = anchor{f.elapsed, e.Time}
 	case Checkpoint:
 		return Record{}, errBroken // it is always the first
 	}
-	c.last = Record{f.elapsed, c.checkpoint.Time.Add(f.elapsed - c.checkpoint.Elapsed), e}
+	c.last = Record{f.elapsed, c.anchor.at(f.elapsed), e}
 	return c.last, nil
 }
 
