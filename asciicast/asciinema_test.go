@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,5 +71,31 @@ func TestTheStockAsciinemaPlaysARecording(t *testing.T) {
 		if got := asciinema(t, args...); got != want {
 			t.Errorf("asciinema %s prints %q, want %q", args[0], got, want)
 		}
+	}
+}
+
+func TestWhatTheStockAsciinemaRecordsIsRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs asciinema")
+	}
+	file := filepath.Join(t.TempDir(), "x.cast")
+	asciinema(t, "rec", "--quiet", "--title", "a title", "--cols", "90", "--rows", "20", "--command", "printf 'h\\303\\266 \\377 %s' \"$TERM\"", file)
+	recording, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, events, err := readAll(recording)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, recording)
+	}
+	if h.Version != V2 || h.Cols != 90 || h.Rows != 20 || h.Title != "a title" || time.Since(h.Time).Abs() > time.Hour {
+		t.Errorf("header %+v", h)
+	}
+	var out strings.Builder
+	for _, e := range events {
+		out.WriteString(e.Text)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "hö \ufffd ") {
+		t.Errorf("output %q", got)
 	}
 }
