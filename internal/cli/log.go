@@ -37,12 +37,13 @@ was typed only how much, unless the session was started to record it.
 
 With --json each record is an object on a line of its own, with time (RFC 3339),
 elapsed_seconds since the session's start, and event: checkpoint (program,
-offset, columns, rows), output (offset, bytes), input (viewer, bytes, and content
-in base64 if it was recorded), resize (offset, columns, rows), join and leave
-(viewer, columns, rows, read_only), ready, output_end (offset), exit (status,
-signal, core), failure (status, message), resumed (by another keeper), clock (it
-was set, or the machine slept), and gap (offset, to) where output from the one
-offset to the other is missing.`,
+offset, columns, rows), output (offset, bytes), input (viewer, bytes, of which 0
+is its end; ignored, if it was not for the program; content in base64, if it was
+recorded), resize (offset, columns, rows), join and leave (viewer, columns, rows,
+read_only), ready, output_end (offset), exit (status, signal, core), failure
+(status, message), resumed (by another keeper), clock (it was set, or the machine
+slept), and gap (offset, to) where output from the one offset to the other is
+missing.`,
 		Example: `  snug log web-1/1
   snug log -f web
   snug log web --output > output.raw
@@ -123,7 +124,7 @@ func (p *logPrinter) missing(from, to uint64) {
 
 // line prints a line for what people want to know.
 func (p *logPrinter) line(rec sessionlog.Record) error {
-	if in, ok := rec.Event.(sessionlog.Input); ok {
+	if in, ok := rec.Event.(sessionlog.Input); ok && in.N > 0 && !in.Ignored {
 		return p.typed(rec, in)
 	}
 	words := p.words(rec.Event)
@@ -175,6 +176,10 @@ func (p *logPrinter) words(e sessionlog.Event) string {
 		return p.began(e)
 	case sessionlog.Output:
 		p.bytes = e.Offset + uint64(len(e.Data))
+	case sessionlog.Input:
+		if e.N == 0 {
+			return viewerName(e.Viewer) + " ended its input"
+		}
 	case sessionlog.Viewer:
 		return viewerWord(e)
 	case sessionlog.Resize:
@@ -272,6 +277,7 @@ type logged struct {
 	Offset   *uint64   `json:"offset,omitempty"` // in bytes of output
 	To       *uint64   `json:"to,omitempty"`
 	Bytes    *uint64   `json:"bytes,omitempty"`
+	Ignored  *bool     `json:"ignored,omitempty"`
 	Content  []byte    `json:"content,omitempty"` // base64
 	Columns  *uint16   `json:"columns,omitempty"`
 	Rows     *uint16   `json:"rows,omitempty"`
@@ -291,7 +297,7 @@ func (p *logPrinter) object(rec sessionlog.Record) error {
 	case sessionlog.Output:
 		l.Event, l.Offset, l.Bytes = "output", &e.Offset, new(uint64(len(e.Data)))
 	case sessionlog.Input:
-		l.Event, l.Viewer, l.Bytes, l.Content = "input", &e.Viewer, &e.N, e.Content
+		l.Event, l.Viewer, l.Bytes, l.Ignored, l.Content = "input", &e.Viewer, &e.N, &e.Ignored, e.Content
 	case sessionlog.Resize:
 		l.Event, l.Offset, l.Columns, l.Rows = "resize", &e.Offset, &e.Size.Cols, &e.Size.Rows
 	case sessionlog.Viewer:

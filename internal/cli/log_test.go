@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/snugvm/snug/internal/sessionlog"
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/screen"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // began is when the sessions of the tests did.
@@ -80,8 +83,10 @@ func (d *logDesk) live(l *sessionlog.Log) {
 		func() error { return l.Output([]byte("a b\r\n")) },
 		func() error { return l.Input(id, 1, []byte("x")) },
 		func() error { d.now = d.now.Add(time.Minute); return l.Input(id, 1, []byte("y")) },
-		func() error { return l.Resize(large) },
+		func() error { _, err := l.Resize(large); return err },
 		func() error { return l.Viewer(sessionlog.Viewer{ID: id}) },
+		func() error { return l.Ignored(id, 8) },
+		func() error { return l.Input(id, 0, nil) },
 		l.OutputEnd,
 		func() error { return l.Exit(sessionlog.Exit{Status: 130, Signal: "INT"}) },
 	} {
@@ -100,7 +105,7 @@ func TestLogTellsWhatHappened(t *testing.T) {
 	}{
 		{0, "start of claude --resume, 30x5"}, {500, "the program runs"}, {1000, "viewer 01234567 joined, 137x41"}, {2000, "viewer 01234567 typed 4 bytes in 1s"},
 		{63500, "viewer 01234567 typed 1 byte"}, {64000, "resized to 137x41"}, {64500, "viewer 01234567 left"},
-		{65500, "ended by SIGINT: exit status 130; 8 bytes of output"},
+		{65500, "viewer 01234567 ended its input"}, {66500, "ended by SIGINT: exit status 130; 8 bytes of output"},
 	} {
 		fmt.Fprintf(&want, "%s   %s\n", began.Add(time.Duration(line.ms)*time.Millisecond).Local().Format("2006-01-02 15:04:05.000"), line.words)
 	}
@@ -145,12 +150,12 @@ func TestLogAsJSONIsAnObjectALine(t *testing.T) {
 				t.Errorf("input is %v", o)
 			}
 		case "exit":
-			if o["status"] != 130. || o["signal"] != "INT" || o["core"] != false || o["elapsed_seconds"] != 65.5 {
+			if o["status"] != 130. || o["signal"] != "INT" || o["core"] != false || o["elapsed_seconds"] != 66.5 {
 				t.Errorf("the exit is %v", o)
 			}
 		}
 	}
-	if got := strings.Join(events, " "); got != "checkpoint ready join output input output input input resize leave output_end exit" {
+	if got := strings.Join(events, " "); got != "checkpoint ready join output input output input input resize leave input input output_end exit" {
 		t.Errorf("events %s", got)
 	}
 }
@@ -211,7 +216,7 @@ func TestRecordMakesARecordingOfAllThereIs(t *testing.T) {
 	want := []asciicast.Event{
 		{Time: 1500 * ms, Code: "o", Text: "$ \ufffd"}, {Time: 2000 * ms, Code: "i", Text: "ls\r"}, {Time: 2500 * ms, Code: "o", Text: "a b\r\n"},
 		{Time: 3000 * ms, Code: "i", Text: "x"}, {Time: 63500 * ms, Code: "i", Text: "y"}, {Time: 64000 * ms, Code: "r", Text: "137x41"},
-		{Time: 65500 * ms, Code: "x", Text: "130"},
+		{Time: 66500 * ms, Code: "x", Text: "130"},
 	}
 	if fmt.Sprint(events) != fmt.Sprint(want) {
 		t.Errorf("events\n%v, want\n%v", events, want)
@@ -261,6 +266,48 @@ func TestARecordingShowsTheScreenThoughMuchIsMissing(t *testing.T) {
 		if again.Text() != s.Text() || again.Title() != "title 59" {
 			t.Errorf("%s: the recording shows\n%s\nwant\n%s", name, again.Text(), s.Text())
 		}
+	}
+}
+
+func TestBytesThatAreNotForATerminalAreRefusedThere(t *testing.T) {
+	d := newLogDesk(t)
+	d.live(d.log("web-1", 1, sessionlog.Options{}))
+	for line, want := range map[string]string{
+		"record":       "a recording is not for a terminal: write it to a file, with -o FILE",
+		"log --output": "raw output is not for a terminal: redirect it",
+	} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), asSnug+"="+line)
+		c := ptytest.Start(t, terminal.Size{Rows: 24, Cols: 200}, cmd)
+		c.Expect("snug: " + want)
+		if status := c.Wait(); status != statusFailed {
+			t.Errorf("snug %s: exit status %d", line, status)
+		}
+	}
+}
+
+func TestARecordingThatIsInterruptedIsWhole(t *testing.T) {
+	d := newLogDesk(t)
+	l := d.log("web-1", 1, sessionlog.Options{})
+	d.must(l.Output([]byte("half \xe4\xb8")))
+	file := filepath.Join(t.TempDir(), "x.cast")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asSnug+"=record -f -o "+file)
+	d.must(cmd.Start())
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte("half")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("what is there is not written")
+		}
+	}
+	d.must(cmd.Process.Signal(os.Interrupt))
+	d.must(cmd.Wait())
+	b, err := os.ReadFile(file)
+	d.must(err)
+	if _, events := d.cast(string(b)); fmt.Sprint(events) != "[{0s o half } {0s o \ufffd}]" {
+		t.Errorf("events %v", events)
 	}
 }
 

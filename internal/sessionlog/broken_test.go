@@ -262,7 +262,7 @@ func FuzzSegment(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, e := range []Event{
-		Output{Data: []byte("x")}, Input{"v", 2, []byte("ls")}, Resize{0, Size{1, 2, 3, 4}}, Viewer{"v", true, Size{}, true}, Ready{},
+		Output{Data: []byte("x")}, Input{Viewer: "v", N: 2, Content: []byte("ls")}, Input{Viewer: "v", N: 3, Ignored: true}, Resize{0, Size{1, 2, 3, 4}}, Viewer{"v", true, Size{}, true}, Ready{},
 		OutputEnd{}, Exit{1, "HUP", true}, Failure{2, "lost"}, Clock{time.Unix(1, 2)}, Resumed{},
 	} {
 		if err := appendEvent(l, e); err != nil {

@@ -49,7 +49,10 @@ type Output struct {
 // Input is what a viewer typed.
 type Input struct {
 	Viewer string // its id; "" for the keeper itself
-	N      uint64 // bytes
+	N      uint64 // bytes; 0 is the end of its input
+	// Ignored says that it was not for the program: of a viewer that only
+	// looks, or what another viewer's terminal answers.
+	Ignored bool
 	// Content is what was typed, where that is recorded, else nil.
 	Content []byte
 }
@@ -145,7 +148,7 @@ func (Gap) kind() kind        { return kindGap }
 func (e Output) appendTo(b []byte) []byte { return append(appendUint(b, e.Offset), e.Data...) }
 
 func (e Input) appendTo(b []byte) []byte {
-	return append(appendUint(appendText(b, e.Viewer), e.N), e.Content...)
+	return append(appendBool(appendUint(appendText(b, e.Viewer), e.N), e.Ignored), e.Content...)
 }
 
 func (e Resize) appendTo(b []byte) []byte { return appendSize(appendUint(b, e.Offset), e.Size) }
@@ -227,7 +230,7 @@ func (f frame) event() (e Event, err error) {
 	case kindOutput:
 		e = Output{Offset: d.uint(), Data: d.rest()}
 	case kindInput:
-		e = Input{Viewer: string(d.bytes()), N: d.uint(), Content: d.rest()}
+		e = Input{Viewer: string(d.bytes()), N: d.uint(), Ignored: d.bool(), Content: d.rest()}
 	case kindResize:
 		e = Resize{Offset: d.uint(), Size: d.size()}
 	case kindViewer:

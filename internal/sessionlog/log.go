@@ -173,21 +173,30 @@ func (l *Log) Input(viewer string, n int, content []byte) error {
 	}
 	var err error
 	for ; len(content) > maxOutput && err == nil; n -= maxOutput {
-		err = l.append(Input{viewer, maxOutput, content[:maxOutput]})
+		err = l.append(Input{Viewer: viewer, N: maxOutput, Content: content[:maxOutput]})
 		content = content[maxOutput:]
 	}
 	if err != nil {
 		return err
 	}
-	return l.append(Input{viewer, uint64(n), content})
+	return l.append(Input{Viewer: viewer, N: uint64(n), Content: content})
 }
 
-// Resize appends a size of the session's terminal, which it has after the output so far.
-func (l *Log) Resize(size Size) error {
+// Ignored appends that a viewer sent n bytes that are not for the program. They count as the viewer's, and not as the
+// session's.
+func (l *Log) Ignored(viewer string, n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now.Input.By[viewer] += uint64(n)
+	return l.append(Input{Viewer: viewer, N: uint64(n), Ignored: true})
+}
+
+// Resize appends a size of the session's terminal, which it has after the output so far. It returns how much that is.
+func (l *Log) Resize(size Size) (offset uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now.Size = size
-	return l.append(Resize{l.now.Offset, size})
+	return l.now.Offset, l.append(Resize{l.now.Offset, size})
 }
 
 // Viewer appends that a viewer came or went.

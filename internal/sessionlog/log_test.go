@@ -123,8 +123,8 @@ func TestAllThatHappenedIsReadAgain(t *testing.T) {
 	l, dir := create(t, opts)
 	size := Size{41, 137, 1233, 861}
 	want := []Event{
-		Viewer{"v1", true, size, false}, Resize{0, size}, Ready{}, Output{0, []byte("hel\x00\xff")}, Input{"v1", 3, []byte("ls\r")},
-		Input{"", 1, []byte{4}}, Output{5, []byte("lo")}, Viewer{"v1", false, size, true}, OutputEnd{7}, Exit{139, "SEGV", true},
+		Viewer{"v1", true, size, false}, Resize{0, size}, Ready{}, Output{0, []byte("hel\x00\xff")}, Input{Viewer: "v1", N: 3, Content: []byte("ls\r")},
+		Input{N: 1, Content: []byte{4}}, Output{5, []byte("lo")}, Input{Viewer: "v1", N: 9, Ignored: true}, Input{Viewer: "v1"}, Viewer{"v1", false, size, true}, OutputEnd{7}, Exit{139, "SEGV", true},
 		Failure{255, "lost"},
 	}
 	for _, e := range want {
@@ -152,9 +152,13 @@ func appendEvent(l *Log, e Event) error {
 	case Output:
 		return l.Output(e.Data)
 	case Input:
+		if e.Ignored {
+			return l.Ignored(e.Viewer, int(e.N))
+		}
 		return l.Input(e.Viewer, int(e.N), e.Content)
 	case Resize:
-		return l.Resize(e.Size)
+		_, err := l.Resize(e.Size)
+		return err
 	case Viewer:
 		return l.Viewer(e)
 	case Ready:
@@ -172,7 +176,7 @@ func appendEvent(l *Log, e Event) error {
 func TestInputIsCountedAndNotKept(t *testing.T) {
 	l, dir := create(t, Options{})
 	must(t, l.Input("v", 6, []byte("secret")))
-	if got := events(read(t, dir)); !reflect.DeepEqual(got, []Event{Input{"v", 6, nil}}) {
+	if got := events(read(t, dir)); !reflect.DeepEqual(got, []Event{Input{Viewer: "v", N: 6}}) {
 		t.Errorf("got %+v", got)
 	}
 	for _, name := range segments(t, dir) {
@@ -191,12 +195,15 @@ func TestALaterKeeperKnowsAll(t *testing.T) {
 	must(t, l.Output([]byte("before")))
 	must(t, l.Input("a", 3, nil))
 	must(t, l.Input("b", 4, nil))
+	must(t, l.Ignored("b", 1))
 	clock.pass(time.Minute)
 	must(t, l.Checkpoint(Checkpoint{Offset: 6, Size: Size{Rows: 5, Cols: 6}, Snapshot: []byte("screen")}))
 	clock.pass(time.Second)
 	must(t, l.Output([]byte("after")))
 	must(t, l.Input("a", 10, nil))
-	must(t, l.Resize(Size{7, 8, 9, 10}))
+	must(t, l.Ignored("a", 20))
+	_, err := l.Resize(Size{7, 8, 9, 10})
+	must(t, err)
 	must(t, l.Close())
 	if err := l.Output([]byte("x")); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
@@ -208,11 +215,11 @@ func TestALaterKeeperKnowsAll(t *testing.T) {
 		s.Elapsed != time.Minute+time.Second || !s.Time.Equal(newClock().now.Add(s.Elapsed)) {
 		t.Errorf("state %+v", s)
 	}
-	if want := (Totals{17, map[string]uint64{"a": 13, "b": 4}}); !reflect.DeepEqual(s.Input, want) {
+	if want := (Totals{17, map[string]uint64{"a": 33, "b": 5}}); !reflect.DeepEqual(s.Input, want) {
 		t.Errorf("input %+v, want %+v", s.Input, want)
 	}
 	c := s.Checkpoint
-	if want := (Totals{7, map[string]uint64{"a": 3, "b": 4}}); c.Offset != 6 || string(c.Snapshot) != "screen" || !reflect.DeepEqual(c.Input, want) {
+	if want := (Totals{7, map[string]uint64{"a": 3, "b": 5}}); c.Offset != 6 || string(c.Snapshot) != "screen" || !reflect.DeepEqual(c.Input, want) {
 		t.Errorf("checkpoint %+v", c)
 	}
 	must(t, l.Output([]byte("!")))
@@ -221,7 +228,7 @@ func TestALaterKeeperKnowsAll(t *testing.T) {
 		must(t, err)
 		after = append(after, rec.Event)
 	}
-	if want := []Event{Output{6, []byte("after")}, Input{"a", 10, nil}, Resize{11, Size{7, 8, 9, 10}}}; !reflect.DeepEqual(after, want) {
+	if want := []Event{Output{6, []byte("after")}, Input{Viewer: "a", N: 10}, Input{Viewer: "a", N: 20, Ignored: true}, Resize{11, Size{7, 8, 9, 10}}}; !reflect.DeepEqual(after, want) {
 		t.Errorf("after the checkpoint %+v, want %+v", after, want)
 	}
 	all := read(t, dir)

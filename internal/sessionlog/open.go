@@ -162,7 +162,9 @@ func (l *Log) readLast(number uint64) (*State, error) {
 func (l *Log) replay(s *State, e Event) {
 	switch e := e.(type) {
 	case Input:
-		s.Input.All += e.N
+		if !e.Ignored {
+			s.Input.All += e.N
+		}
 		s.Input.By[e.Viewer] += e.N
 	case Resize:
 		s.Size = e.Size

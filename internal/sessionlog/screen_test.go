@@ -26,7 +26,8 @@ func TestACheckpointAndWhatFollowsGiveTheScreen(t *testing.T) {
 			if rng.IntN(20) == 0 {
 				size = Size{Rows: uint16(1 + rng.IntN(10)), Cols: uint16(1 + rng.IntN(30))}
 				whole.Resize(int(size.Cols), int(size.Rows))
-				must(t, l.Resize(size))
+				_, err := l.Resize(size)
+				must(t, err)
 			}
 			for p := []byte(pieces[rng.IntN(len(pieces))]); len(p) > 0; {
 				n := 1 + rng.IntN(len(p))
