@@ -77,6 +77,9 @@ func (a *Agent) Find(id string) wire.Program {
 	return nil
 }
 
+// Join is not for an agent, whose host is the only one.
+func (a *Agent) Join(string, wire.Join) wire.Program { return nil }
+
 // Start starts a program unless the id has one.
 func (a *Agent) Start(id string, s wire.Start) wire.Program {
 	a.mu.Lock()
@@ -92,7 +95,11 @@ func (a *Agent) Start(id string, s wire.Start) wire.Program {
 
 // Request answers what concerns the machine as a whole.
 func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
-	if name != wire.RequestShutdown {
+	switch name {
+	case wire.RequestPrograms:
+		return true, wire.MarshalPrograms(a.ids())
+	case wire.RequestShutdown:
+	default:
 		return false, nil
 	}
 	a.killAll()
@@ -103,6 +110,14 @@ func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
 		a.goodbye()
 	}
 	return true, nil
+}
+
+// ids are the names of the programs that run, or have ended and whose end no
+// host has acknowledged.
+func (a *Agent) ids() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Collect(maps.Keys(a.programs))
 }
 
 // Programs returns how many programs run, and how many have ended whose end no

@@ -63,6 +63,8 @@ func (k *sink) Output(s wire.Stream, p []byte) {
 	k.mu.Unlock()
 	k.s.Ack(s, uint64(n))
 }
+func (k *sink) Exited(wire.Exit) {}
+
 func (k *sink) EndOutput(wire.Stream) {}
 func (k *sink) InputSafe(uint64)      {}
 func (k *sink) Ready()                {}

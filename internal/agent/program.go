@@ -321,8 +321,16 @@ func (p *program) limit(n int) {
 	}
 }
 
-// Output returns the program's output streams.
-func (p *program) Output(s wire.Stream) *wire.Buffer {
+// Output returns a way through an output stream of the program's.
+func (p *program) Output(a *wire.Attachment, s wire.Stream, from uint64) (wire.OutputReader, error) {
+	b := p.stream(s)
+	if b == nil {
+		return nil, nil //nolint:nilnil // there is no such stream
+	}
+	return b.Reader(from, a.Credit())
+}
+
+func (p *program) stream(s wire.Stream) *wire.Buffer {
 	switch s {
 	case wire.Stdout:
 		return p.out
@@ -341,7 +349,7 @@ func (p *program) Safe(_ *wire.Attachment, s wire.Stream, offset uint64) {
 		p.agent.forget(p.id)
 		return
 	}
-	if b := p.Output(s); b != nil {
+	if b := p.stream(s); b != nil {
 		_ = b.Release(offset)
 	}
 }

@@ -38,6 +38,31 @@ type boot struct {
 	writing  sync.Mutex // held while the machine's description is changed
 }
 
+// adopt takes over a machine that another keeper held.
+func (b *boot) adopt(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
+	peer, err := b.spec.agentConfig().Peer()
+	if err != nil {
+		return nil, peer, err
+	}
+	peer.Emulated = b.spec.Emulated
+	if b.spec.Tool == nil {
+		vm, err := qemu.Adopt(ctx, b.machine.Dir)
+		if err != nil {
+			return nil, peer, err
+		}
+		return vm, peer, nil
+	}
+	c, err := b.toolConfig()
+	if err != nil {
+		return nil, peer, err
+	}
+	m, err := command.Adopt(c)
+	if err != nil {
+		return nil, peer, err
+	}
+	return m, peer, nil
+}
+
 // run starts the machine.
 func (b *boot) run(ctx context.Context) (sandbox.Machine, wire.Peer, error) {
 	if b.spec.Tool != nil {
@@ -97,7 +122,13 @@ func (b *boot) runQEMU(ctx context.Context) (sandbox.Machine, wire.Peer, error) 
 	if err != nil {
 		return nil, peer, err
 	}
-	peer.Emulated = c.Accel == qemu.TCG
+	peer.Emulated = vm.Accel() == qemu.TCG
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.spec.Emulated = peer.Emulated
+	if err := b.machine.WriteConfig(b.spec); err != nil {
+		return nil, peer, errors.Join(err, vm.Kill())
+	}
 	return vm, peer, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 
 	"github.com/snugvm/snug/internal/keeper"
+	"github.com/snugvm/snug/internal/sessionlog"
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
@@ -19,16 +20,22 @@ import (
 
 // keeperCommand is what startKeeper starts; it is not for people.
 func (a *app) keeperCommand() *cobra.Command {
-	return &cobra.Command{
+	adopt := false
+	cmd := &cobra.Command{
 		Use:    "keeper MACHINE",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
-		RunE:   func(_ *cobra.Command, args []string) error { return a.keep(args[0]) },
+		RunE:   func(_ *cobra.Command, args []string) error { return a.keep(args[0], adopt) },
 	}
+	cmd.Flags().BoolVar(&adopt, adoptFlag, false, "take over a machine whose keeper died")
+	return cmd
 }
 
-// keep holds a machine from its start to its end.
-func (a *app) keep(name string) error {
+const adoptFlag = "adopt"
+
+// keep holds a machine to its end: from its start, or from where another keeper
+// left it.
+func (a *app) keep(name string, adopt bool) error {
 	m, err := a.dirs.Machine(name)
 	if err != nil {
 		return err
@@ -57,16 +64,39 @@ func (a *app) keep(name string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
+	if !adopt { // what is left there is another machine's that had the name
+		if err := m.RemoveSessionLogs(); err != nil {
+			return err
+		}
+	}
+	logs := m.SessionLogs()
+	if err := m.MakeSessionLogs(); err != nil {
+		log.Error("no session logs", "error", err)
+		logs = ""
+	}
 	k := keeper.New(keeper.Config{
 		Boot: func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
 			b := &boot{dirs: a.dirs, machine: m, spec: &spec, progress: progress, log: log}
+			if adopt {
+				return b.adopt(ctx)
+			}
 			return b.run(ctx)
 		},
-		HostKey: spec.keeperKey(),
-		Cleanup: func() error { return m.Remove(context.Background()) },
+		HostKey: spec.keeperKey(), Adopt: adopt, Stay: spec.Stay,
+		Logs: logs, LogOptions: sessionlog.Options{RecordInput: spec.RecordInput},
+		Cleanup: func() error { return remove(m) },
 		Log:     log,
 	})
 	return k.Serve(ctx, listener)
+}
+
+// remove removes what a machine that is gone has left. One that could not be
+// taken over lives, and is for the next command to find.
+func remove(m state.Machine) error {
+	if alive, err := state.Held(m.Lock()); err != nil || alive {
+		return errors.Join(err, fmt.Errorf("machine %s lives and does not answer: end it with 'snug rm %s'", m.Name, m.Name))
+	}
+	return errors.Join(m.RemoveSessionLogs(), m.Remove(context.Background()))
 }
 
 // inheritedListener takes over the socket.

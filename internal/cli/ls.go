@@ -3,18 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 // listed is one machine as snug ls --json shows it.
@@ -41,6 +37,13 @@ type listedSession struct {
 	Viewers  int    `json:"viewers"`
 	Title    string `json:"title"`        // by the program
 	Idle     int    `json:"idle_seconds"` // since it last printed, or was typed at
+	// Attention says that the program rang or notified, and nobody typed since.
+	Attention bool      `json:"attention"`
+	Started   time.Time `json:"started"` // RFC 3339
+	// ExitStatus is null while the program runs; 255 if it is lost.
+	ExitStatus *int   `json:"exit_status"`
+	Signal     string `json:"signal,omitempty"`  // that ended the program, without SIG
+	Failure    string `json:"failure,omitempty"` // why nobody knows how it ended
 }
 
 func (a *app) lsCommand() *cobra.Command {
@@ -48,14 +51,17 @@ func (a *app) lsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "List the machines that run, and their sessions",
-		Long: `Ls lists the machines that run, and below each its sessions: number, program,
-size of the terminal, how many look at it, how long nothing happened, title. A
-keeper that does not tell them within 2 seconds is said to be silent.
+		Long: `Ls lists the machines that run, and below each its sessions: number, size of the
+terminal, how many look at it, how long nothing happened, program, title. A "!"
+says that the program rang or sent a notification, and nobody has typed since. A
+session that ended while nobody looked is listed until somebody has seen its end.
+A keeper that does not tell its sessions within 2 seconds is said to be silent.
 
 With --json each machine is an object with name, sandbox, bridge (agent, stty,
 native, or auto while it is being found out), folder, started (RFC 3339),
 command, sessions, and error if the sessions are not known; each session one with number, program ("" for a login shell), terminal (false on pipes),
-columns, rows, viewers, title, idle_seconds.`,
+columns, rows, viewers, title, idle_seconds, attention, started (RFC 3339),
+exit_status (null while it runs), and signal or failure if there was one.`,
 		Example: "  snug ls\n  snug ls --json | jq -r '.[].name'\n  snug ls --json | jq '.[].sessions[] | select(.viewers == 0)'",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.list(asJSON) },
@@ -97,10 +103,15 @@ func (h *holding) listed() listed {
 		l.Error = oneLine(h.err.Error())
 	}
 	for _, s := range h.sessions {
-		l.Sessions = append(l.Sessions, listedSession{
+		one := listedSession{
 			Number: int(s.Number), Program: printable(s.Program), Terminal: s.Pty, Columns: int(s.Size.Cols), Rows: int(s.Size.Rows),
 			Viewers: int(s.Viewers), Title: oneLine(s.Title), Idle: int(s.Idle.Seconds()),
-		})
+			Attention: s.Attention, Started: s.Started, Signal: printable(s.Exit.Signal), Failure: oneLine(s.Failure),
+		}
+		if status := exitStatus(s); s.Ended {
+			one.ExitStatus = &status
+		}
+		l.Sessions = append(l.Sessions, one)
 	}
 	return l
 }
@@ -116,7 +127,7 @@ func table(all []holding) string {
 			oneLine(h.spec.Dir), oneLine(strings.Join(h.spec.Command, " ")))
 		for _, s := range h.sessions {
 			_, _ = fmt.Fprintf(sw, "  /%d\t%s\t%s\t%s\t%s\t%s\n", s.Number, sizeWords(s), viewerWords(s.Viewers),
-				"idle "+idleWords(s.Idle), programName(s), oneLine(s.Title))
+				stateWords(s), programName(s), oneLine(s.Title))
 		}
 	}
 	_, _ = mw.Flush(), sw.Flush()
@@ -137,6 +148,28 @@ func table(all []holding) string {
 		}
 	}
 	return b.String()
+}
+
+// stateWords says how long a session was idle, or how it ended.
+func stateWords(s wire.SessionInfo) string {
+	switch {
+	case s.Failure != "":
+		return "lost"
+	case s.Ended && s.Exit.Signal != "":
+		return "ended by " + oneLine(s.Exit.Signal)
+	case s.Ended:
+		return fmt.Sprintf("ended with %d", s.Exit.Status)
+	case s.Attention:
+		return "! idle " + idleWords(s.Idle)
+	}
+	return "idle " + idleWords(s.Idle)
+}
+
+func exitStatus(s wire.SessionInfo) int {
+	if s.Failure != "" {
+		return statusLost
+	}
+	return int(s.Exit.Status)
 }
 
 func sizeWords(s wire.SessionInfo) string {
@@ -167,57 +200,4 @@ func idleWords(d time.Duration) string {
 		return fmt.Sprintf("%dh", int(d.Hours()))
 	}
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
-}
-
-func (a *app) stopCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "stop MACHINE...",
-		Short:   "End machines and all their sessions",
-		Example: "  snug stop web-1",
-		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			ctx := context.Background()
-			a.reap(ctx)
-			var all error
-			for _, name := range args {
-				all = errors.Join(all, a.stop(ctx, name))
-			}
-			return all
-		},
-		ValidArgsFunction: a.completeMachine,
-	}
-}
-
-// completeMachine completes the name of a machine that runs.
-func (a *app) completeMachine(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
-	dirs, err := state.Locate(os.Getenv)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	machines, _ := dirs.Machines(context.Background())
-	for _, m := range machines {
-		names = append(names, m.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// stop asks a machine's keeper to end it, and waits until it is gone.
-func (a *app) stop(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*endingPatience)
-	defer cancel()
-	m, err := a.living(ctx, name)
-	if err != nil {
-		return err
-	}
-	pid, err := m.ReadPID()
-	if err != nil {
-		return fmt.Errorf("machine %s has no keeper yet: try again: %w", name, err)
-	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("end the keeper of %s: %w", name, err)
-	}
-	if err := state.Await(ctx, m.KeeperLock()); err != nil {
-		return fmt.Errorf("machine %s does not end: %w", name, err)
-	}
-	return nil
 }

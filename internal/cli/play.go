@@ -89,7 +89,7 @@ func (a *app) play(o playOptions, name string) error {
 	go p.run(v.ctx) // ends with the recording or ctx, or if the terminal never takes it, with this process
 	status := 0
 	if err = v.bridge.Run(v.ctx, p); err != nil {
-		status, err = v.left(err)
+		status, err = v.left(err, "")
 	} else if err = p.err; err != nil {
 		status = statusFailed
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 
-	"github.com/snugvm/snug/internal/state"
 	"github.com/spf13/cobra"
 )
 
@@ -44,17 +43,4 @@ func (a *app) proxy(name string) error {
 	}()
 	_, err = io.Copy(a.out, conn)
 	return err
-}
-
-// living returns the machine of that name, which must run.
-func (a *app) living(ctx context.Context, name string) (state.Machine, error) {
-	m, err := a.dirs.Machine(name)
-	if err != nil {
-		return m, err
-	}
-	life, err := m.Life(ctx)
-	if err == nil && life == state.Dead {
-		err = fmt.Errorf("no machine %s runs: 'snug ls' lists those that do", name)
-	}
-	return m, err
 }

@@ -24,6 +24,8 @@ type runOptions struct {
 	env    []string
 	dir    string
 	accel  string
+	remove bool
+	record bool
 	args   []string
 	viewOptions
 }
@@ -36,7 +38,9 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Run starts a microVM around the current folder and runs a program in it, or a
 login shell if none is named. The guest sees the host's programs (/usr, /opt)
 read-only and the current folder read-write at the same path, and nothing else
-of the host. The machine ends with its last session.
+of the host. The machine ends with its last session, or with 'snug rm' if it has
+a --name. A session on a terminal goes on when its terminal is closed, or left by
+~d, until somebody has seen its end: 'snug attach' comes back to it.
 
 With a terminal on stdin and stdout the program runs on a PTY of the terminal's
 exact size; otherwise on pipes, byte for byte. The exit status is the program's:
@@ -65,6 +69,8 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
 	f.StringArrayVarP(&o.mounts, "volume", "v", nil, "share one more folder: `HOST[:GUEST][:ro]`")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "set a variable in the guest, or pass the host's: `K[=V]`")
 	f.StringVarP(&o.dir, "workdir", "w", "", "the `folder` that the program starts in (default: the current one)")
+	f.BoolVar(&o.remove, "rm", false, "end a machine that has a --name with its last session, as others do")
+	f.BoolVar(&o.record, "record-input", false, "keep what is typed in the sessions' logs, passwords too, not only how much")
 	f.StringVar(&o.accel, "accel", "auto", "`auto|kvm|hvf|tcg`: hardware acceleration where it works, or software emulation")
 	o.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("accel", cobra.FixedCompletions([]string{"auto", "kvm", "hvf", "tcg"}, cobra.ShellCompDirectiveNoFileComp))
@@ -116,6 +122,7 @@ func (a *app) spec(o runOptions) (*machineSpec, error) {
 	spec := newSpec(o.debug)
 	spec.Accel, spec.MemoryMiB, spec.CPUs = o.accel, memory, o.cpus
 	spec.Shares, spec.Dir, spec.User = shares, dir, user
+	spec.Stay, spec.RecordInput = o.name != "" && !o.remove, o.record
 	return &spec, nil
 }
 

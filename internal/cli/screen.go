@@ -127,7 +127,7 @@ func (a *app) fetchScreen(ctx context.Context, arg string) (*screen.Screen, erro
 	if err != nil {
 		return nil, err
 	}
-	c, err := choose(all, arg)
+	c, err := choose(all, arg, a.dirs.LastUsed(folder()))
 	if err != nil {
 		return nil, err
 	}

@@ -138,6 +138,8 @@ func (w *watcher) Output(s wire.Stream, p []byte) {
 	w.n += uint64(len(p))
 	w.session.Ack(s, w.n)
 }
+func (w *watcher) Exited(wire.Exit) {}
+
 func (w *watcher) EndOutput(wire.Stream) {}
 func (w *watcher) InputSafe(uint64)      {}
 func (w *watcher) Ready()                { close(w.ready) }
@@ -277,7 +279,7 @@ func TestSessionsAreChosenByName(t *testing.T) {
 		{nil, "", "there is no session on a terminal"},
 		{nil, "/1", "MACHINE/NUMBER"},
 	} {
-		got, err := choose(c.all, c.arg)
+		got, err := choose(c.all, c.arg, "")
 		if err == nil && sessionName(got.machine, got.session) == c.want || err != nil && strings.Contains(err.Error(), c.want) {
 			continue
 		}

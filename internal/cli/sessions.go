@@ -104,28 +104,20 @@ type chosen struct {
 }
 
 // choose finds the session with a screen that MACHINE, MACHINE/SESSION or
-// nothing means: the only one that there is.
-func choose(all []holding, arg string) (chosen, error) {
-	name, number, numbered := strings.Cut(arg, "/")
-	all, err := called(all, name)
+// nothing means: the only one that there is, or the one that was used last.
+func choose(all []holding, arg, last string) (chosen, error) {
+	found, unknown, err := candidates(all, arg)
 	if err != nil {
 		return chosen{}, err
 	}
-	n := 0
-	if numbered {
-		if n, err = strconv.Atoi(number); err != nil || n < 1 || name == "" {
-			return chosen{}, fmt.Errorf("%q is no session: name it as MACHINE/NUMBER; 'snug ls' lists them", arg)
+	if arg == "" && last != "" && len(found) > 1 {
+		if used, _, err := candidates(all, last); err == nil && len(used) == 1 {
+			return used[0], nil
 		}
 	}
-	var found []chosen
-	var unknown error
-	for i := range all {
-		unknown = errors.Join(unknown, all[i].err)
-		for _, s := range all[i].sessions {
-			if s.Pty && !numbered || numbered && int(s.Number) == n {
-				found = append(found, chosen{all[i].machine, &all[i].spec, s})
-			}
-		}
+	name, number, numbered := strings.Cut(arg, "/")
+	if one, err := called(all, name); err == nil && name != "" {
+		name = one[0].machine.Name
 	}
 	switch {
 	case len(found) == 1 && unknown == nil:
@@ -135,11 +127,35 @@ func choose(all []holding, arg string) (chosen, error) {
 	case unknown != nil:
 		return chosen{}, unknown // what it does not tell of may be the one
 	case numbered:
-		return chosen{}, fmt.Errorf("%s has no session %d: 'snug ls' lists those that there are", all[0].machine.Name, n)
+		return chosen{}, fmt.Errorf("%s has no session %s: 'snug ls' lists those that there are", name, number)
 	case name != "":
-		return chosen{}, fmt.Errorf("%s has no session on a terminal: 'snug ls' lists what runs there", all[0].machine.Name)
+		return chosen{}, fmt.Errorf("%s has no session on a terminal: 'snug ls' lists what runs there", name)
 	}
 	return chosen{}, errors.New("there is no session on a terminal: 'snug ls' lists what runs")
+}
+
+// candidates are the sessions on a terminal that arg may mean. Unknown is why a
+// keeper that may have more does not say.
+func candidates(all []holding, arg string) (found []chosen, unknown, err error) {
+	name, number, numbered := strings.Cut(arg, "/")
+	if all, err = called(all, name); err != nil {
+		return nil, nil, err
+	}
+	n := 0
+	if numbered {
+		if n, err = strconv.Atoi(number); err != nil || n < 1 || name == "" {
+			return nil, nil, fmt.Errorf("%q is no session: name it as MACHINE/NUMBER; 'snug ls' lists them", arg)
+		}
+	}
+	for i := range all {
+		unknown = errors.Join(unknown, all[i].err)
+		for _, s := range all[i].sessions {
+			if s.Pty && !numbered || numbered && int(s.Number) == n {
+				found = append(found, chosen{all[i].machine, &all[i].spec, s})
+			}
+		}
+	}
+	return found, unknown, nil
 }
 
 // called returns the machine of a name, or else the one whose name begins so.

@@ -33,10 +33,17 @@ func newViewOptions() viewOptions { return viewOptions{escape: bridge.DefaultEsc
 // configuration.
 const policyFlag = "terminal-policy"
 
+// flags adds the flags of a command that starts a program.
 func (o *viewOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVarP(&o.tty, "tty", "t", false, "run on a PTY even without a terminal")
 	f.BoolVarP(&o.noTTY, "no-tty", "T", false, "run on pipes even with a terminal")
+	o.lookFlags(cmd)
+}
+
+// lookFlags adds the flags of a command that shows a session.
+func (o *viewOptions) lookFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.Var(&o.escape, "escape", "the `character` that begins ~. ~d ~? at the start of a line, or none")
 	f.Var(&o.policy, policyFlag, "what the program may do to the terminal: draw, also picture and copy, or everything")
 	f.BoolVar(&o.debug, "debug", false, "write a trace to a file in the state folder")
@@ -90,9 +97,21 @@ func (a *app) show(o viewOptions, start wire.Start, find finder) error {
 	if err != nil {
 		return v.finish(statusFailed, err)
 	}
-	status, err := v.view(k, start)
+	if start.Join == nil && pty {
+		a.use(k.machine.Name)
+	}
+	status, err := a.view(v, k, start)
 	a.sayRefused(v)
 	return v.finish(status, err)
+}
+
+// use remembers what was used in this folder.
+func (a *app) use(what string) { a.dirs.NoteUsed(folder(), what) }
+
+// folder is the current folder, as people name it.
+func folder() string {
+	dir, _ := os.Getwd() // without one, nothing is remembered of it
+	return dir
 }
 
 // guard runs this command line again as the viewer, and restores the terminal
@@ -125,5 +144,3 @@ func (a *app) pty(sizes *terminal.Watcher) (*wire.Pty, error) {
 	p.Terminfo = terminfo(p.Term)
 	return p, nil
 }
-
-var errDetachedWords = errors.New("detached: the session goes on; end it with 'snug stop'")

@@ -29,8 +29,14 @@ type machineSpec struct {
 	AgentKey  []byte    `json:"agent_key"`
 	KeeperKey []byte    `json:"keeper_key"`
 	Debug     bool      `json:"debug,omitempty"`
-	Started   time.Time `json:"started"`
-	Command   []string  `json:"command"`
+	// Stay says that the machine outlives its last session.
+	Stay bool `json:"stay,omitempty"`
+	// RecordInput says that what is typed goes to the sessions' logs.
+	RecordInput bool `json:"record_input,omitempty"`
+	// Emulated says, once the machine is up, that software runs its guest.
+	Emulated bool      `json:"emulated,omitempty"`
+	Started  time.Time `json:"started"`
+	Command  []string  `json:"command"`
 }
 
 // toolSpec is what a tool was asked for.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,8 @@ type kept struct {
 	spec    *machineSpec
 	conn    ssh.Conn
 	keeper  *os.Process // if this process has started it
+
+	mu sync.Mutex // for conn, which is replaced when the keeper is
 }
 
 // naming is how a machine that is about to start gets its name.
@@ -66,7 +69,7 @@ func (a *app) startKeeper(ctx context.Context, n naming, spec *machineSpec) (*ke
 		return nil, fmt.Errorf("keeper's socket: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
-	keeper, err := spawnKeeper(m, lock, listener)
+	keeper, err := spawnKeeper(m, false, lock, listener)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -99,6 +102,35 @@ func listen(name string) (listener *os.File, conn net.Conn, err error) {
 		return nil, nil, err
 	}
 	return listener, conn, nil
+}
+
+// rejoinPatience bounds how long a viewer looks for another keeper once its own
+// is gone.
+const rejoinPatience = 30 * time.Second
+
+// rejoin connects to the next keeper of a machine whose keeper has died, and
+// starts it unless somebody else does. The error says that there will be none.
+func (a *app) rejoin(ctx context.Context, m state.Machine) (*kept, error) {
+	for deadline := time.Now().Add(rejoinPatience); ; {
+		life, err := m.Life(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch life {
+		case state.Dead:
+			return nil, errors.New(keeperGone(m))
+		case state.Orphaned:
+			if err := a.revive(ctx, m); err != nil {
+				return nil, err
+			}
+		case state.Kept:
+		}
+		k, err := a.join(m)
+		if err == nil || time.Now().After(deadline) {
+			return k, err
+		}
+		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
+	}
 }
 
 // join connects to the keeper of a machine.
@@ -138,7 +170,7 @@ func (a *app) startOrJoin(ctx context.Context, name string, spec *machineSpec) (
 }
 
 // spawnKeeper starts this program again, in a session of its own.
-func spawnKeeper(m state.Machine, inherited ...*os.File) (*os.Process, error) {
+func spawnKeeper(m state.Machine, adopt bool, inherited ...*os.File) (*os.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find snug itself: %w", err)
@@ -149,6 +181,9 @@ func spawnKeeper(m state.Machine, inherited ...*os.File) (*os.Process, error) {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(self, "keeper", m.Name)
+	if adopt {
+		cmd.Args = append(cmd.Args, "--"+adoptFlag)
+	}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = inherited
@@ -190,20 +225,22 @@ func (a *app) ending(name string) bool {
 	return false
 }
 
-// reap ends what a killed keeper left behind. What cannot be ended now is
-// tried again by the next command; it must not keep this one from its work.
+// reap gives machines whose keeper was killed another one, and removes what is
+// left of dead ones. What cannot be done now is tried again by the next command;
+// it must not keep this one from its work.
 func (a *app) reap(ctx context.Context) {
-	orphans, err := a.dirs.Reap(ctx, nil)
+	orphans, err := a.dirs.Reap(ctx, func(m state.Machine) { _ = m.RemoveSessionLogs() })
 	for _, m := range orphans {
-		err = errors.Join(err, a.endOrphan(ctx, m))
+		err = errors.Join(err, a.revive(ctx, m))
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(a.err, "snug: clean up after an earlier machine:", err)
 	}
 }
 
-// endOrphan ends a machine whose keeper is dead.
-func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
+// revive starts a keeper for a machine whose keeper is dead. Where none can go on,
+// the machine is ended.
+func (a *app) revive(ctx context.Context, m state.Machine) error {
 	lock, err := m.Adopt(ctx)
 	if errors.Is(err, state.ErrNotOrphaned) {
 		return nil
@@ -212,6 +249,23 @@ func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
+	var spec machineSpec
+	if err := m.ReadConfig(&spec); err != nil || spec.lesser() { // the programs of a lesser bridge have died with the keeper
+		return a.endOrphan(ctx, m)
+	}
+	listener, conn, err := listen(m.SSHSocket())
+	if err != nil {
+		return fmt.Errorf("keeper's socket: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	defer func() { _ = conn.Close() }()
+	_, err = spawnKeeper(m, true, lock, listener)
+	return err
+}
+
+// endOrphan ends a machine whose keeper is dead. The caller holds the keeper's
+// lock.
+func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 	orphan, err := a.adopt(ctx, m)
 	if err != nil {
 		return err
@@ -221,7 +275,7 @@ func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 			return err
 		}
 	}
-	return m.Remove(ctx)
+	return errors.Join(m.RemoveSessionLogs(), m.Remove(ctx))
 }
 
 // adopt takes a machine over from a keeper that is dead. It returns none if

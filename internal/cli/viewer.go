@@ -81,15 +81,13 @@ func (v *viewer) filter(f *os.File) bridge.Filter {
 
 // view runs a program in a machine and returns its exit status, or why there is
 // none.
-func (v *viewer) view(k *kept, start wire.Start) (int, error) {
-	defer func() { _ = k.conn.Close() }()
+func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
+	defer k.close()
 	v.session = wire.NewSession(wire.NewID(), start, v)
 	carried := make(chan struct{})
-	go func() { // ends with the connection
+	go func() { // ends with the session
 		defer close(carried)
-		if err := v.session.Run(k.conn); err != nil {
-			v.session.Fail(&wire.Failure{Status: statusLost, Message: keeperGone(k.machine)})
-		}
+		a.carry(v, k)
 	}()
 	if v.ward == nil {
 		stop := v.forwardSignals()
@@ -97,7 +95,7 @@ func (v *viewer) view(k *kept, start wire.Start) (int, error) {
 	}
 	expired := v.limit()
 	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
-		return v.left(err)
+		return v.left(err, k.machine.Name)
 	}
 	exit, err := v.session.Result()
 	if v.ward == nil {
@@ -108,6 +106,32 @@ func (v *viewer) view(k *kept, start wire.Start) (int, error) {
 		return statusTimeout, nil
 	}
 	return v.result(exit, err)
+}
+
+// carry runs the session over the connection to one keeper after another.
+func (a *app) carry(v *viewer, k *kept) {
+	for v.session.Run(k.conn) != nil {
+		next, err := a.rejoin(context.Background(), k.machine)
+		if err != nil {
+			v.session.Fail(&wire.Failure{Status: statusLost, Message: err.Error()})
+			return
+		}
+		k.replace(next)
+	}
+}
+
+// replace takes the place of a keeper that died.
+func (k *kept) replace(next *kept) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = k.conn.Close()
+	k.conn, k.keeper = next.conn, nil
+}
+
+func (k *kept) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = k.conn.Close()
 }
 
 // statusTimeout is what timeout(1), and the tools that have such a flag, end
@@ -128,15 +152,18 @@ func (v *viewer) result(exit wire.Exit, err error) (int, error) {
 	if failure, ok := errors.AsType[*wire.Failure](err); ok {
 		return int(failure.Status), failure
 	}
+	if away, ok := errors.AsType[*wire.Detached](err); ok {
+		return 0, away
+	}
 	return int(exit.Status), err
 }
 
 // left is the end of a viewer that went before its program.
-func (v *viewer) left(err error) (int, error) {
+func (v *viewer) left(err error, machine string) (int, error) {
 	var signalled *terminal.SignalError
 	switch {
 	case errors.Is(err, bridge.ErrDetached):
-		return 0, errDetachedWords
+		return 0, fmt.Errorf("detached: the session goes on; 'snug attach %s' comes back to it", machine)
 	case errors.Is(err, bridge.ErrEnded):
 		v.endSession()
 		return statusLost, errors.New("the session was ended by the escape")
@@ -233,6 +260,9 @@ func (v *viewer) Output(stream wire.Stream, p []byte) {
 // EndOutput has nothing to do: the process's own end closes its files.
 func (v *viewer) EndOutput(wire.Stream) {}
 
+// Exited has nothing to do: Result tells it.
+func (v *viewer) Exited(wire.Exit) {}
+
 // InputSafe has nothing to do: a viewer's input is in its session.
 func (v *viewer) InputSafe(uint64) {}
 
@@ -287,5 +317,5 @@ func keeperGone(m state.Machine) string {
 	if last := lastLine(m.KeeperLog()); last != "" {
 		words += ": " + last
 	}
-	return words + "; the next snug command ends its machine"
+	return words
 }

@@ -21,7 +21,8 @@ var size = wire.Size{Rows: 10, Cols: 40}
 func ptySession(t *testing.T) *session {
 	t.Helper()
 	k := New(Config{Log: slog.New(slog.DiscardHandler)})
-	s := newSession(k, "0123456789abcdef", wire.Start{Pty: &wire.Pty{Size: size}}, wire.Notice{})
+	s := newSession(k, memo{ID: "0123456789abcdef", Number: 1, Pty: true}, wire.Start{Pty: &wire.Pty{Size: size}}, wire.Notice{})
+	s.met = true
 	var wg sync.WaitGroup
 	wg.Go(s.follow.run)
 	t.Cleanup(func() {
@@ -68,27 +69,46 @@ func fresh(size wire.Size) *screen.Screen {
 	return screen.New(int(size.Cols), int(size.Rows), screen.Options{Scrollback: scrollback})
 }
 
+// resize gives the session's terminal a size, as its leading viewer does.
+func resize(s *session, size wire.Size) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setSize(size)
+}
+
+// looker is a viewer's terminal.
+type looker struct {
+	*view
+	shows *screen.Screen
+}
+
+// look joins a session with a terminal of that size.
+func look(s *session, size wire.Size) *looker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := &view{s: s, a: new(wire.Attachment), size: size}
+	v.forget()
+	v.history = scrollback
+	s.views[v.a] = v
+	return &looker{v, fresh(size)}
+}
+
+// read shows some of what comes, and reports whether more can.
+func (l *looker) read(n int) bool {
+	buf := make([]byte, n)
+	n, err := l.Read(buf)
+	_, _ = l.shows.Write(buf[:n])
+	_ = l.Ack(l.Next())
+	return err == nil
+}
+
 // joined is what a viewer sees that joins while the program prints.
 func joined(s *session) *screen.Screen {
-	a, mine := new(wire.Attachment), fresh(size)
-	var tail *wire.BufferReader
-	at := s.snapshotAt(screen.SnapshotOptions{Scrollback: -1}, func(offset uint64) {
-		s.mu.Lock()
-		s.viewers[a] = &viewer{shown: [wire.Exited]uint64{wire.Stdout: offset}}
-		s.mu.Unlock()
-		tail, _ = s.out.Reader(offset, 0)
-	})
-	_, _ = mine.Write(at.Bytes)
-	buf := make([]byte, 1000)
-	for {
-		n, err := tail.Read(buf)
-		if err != nil {
-			s.Detach(a)
-			return mine
-		}
-		_, _ = mine.Write(buf[:n])
-		s.Safe(a, wire.Stdout, tail.Next())
+	l := look(s, size)
+	for l.read(1000) {
 	}
+	s.Detach(l.a)
+	return l.shows
 }
 
 func TestSnapshotAndLiveTailMeetWithoutGapOrOverlap(t *testing.T) {
@@ -104,7 +124,7 @@ func TestSnapshotAndLiveTailMeetWithoutGapOrOverlap(t *testing.T) {
 				go func() { viewers <- joined(s) }() // ends with the output
 			}
 			n := min(1+r.IntN(2000), len(all)-sent)
-			s.keep(wire.Stdout, all[sent:sent+n])
+			agentSide{s}.Output(wire.Stdout, all[sent:sent+n])
 			_, _ = whole.Write(all[sent : sent+n])
 			sent += n
 		}
@@ -127,28 +147,28 @@ func TestSizesReachTheScreenInOrderWithTheOutput(t *testing.T) {
 	s, whole := ptySession(t), fresh(size)
 	for range 300 {
 		p := output(r, 20)
-		s.keep(wire.Stdout, p)
+		agentSide{s}.Output(wire.Stdout, p)
 		_, _ = whole.Write(p)
 		if r.IntN(3) > 0 {
 			continue
 		}
 		to := wire.Size{Cols: uint16(2 + r.IntN(60)), Rows: uint16(2 + r.IntN(20))}
-		s.Resize(nil, wire.Size{Cols: 1, Rows: 1}) // not the last
-		s.Resize(nil, to)
+		resize(s, wire.Size{Cols: 1, Rows: 1}) // not the last
+		resize(s, to)
 		whole.Resize(int(to.Cols), int(to.Rows))
 	}
-	s.Resize(nil, wire.Size{Cols: 33, Rows: 7, XPixel: 330, YPixel: 70})
-	s.Resize(nil, wire.Size{Cols: 0, Rows: 7})
+	resize(s, wire.Size{Cols: 33, Rows: 7, XPixel: 330, YPixel: 70})
+	resize(s, wire.Size{Cols: 0, Rows: 7})
 	whole.Resize(33, 7)
 	at, _ := s.follow.stand(true, nil)
 	same(t, "after the output and all sizes", at, whole)
 }
 
 func TestSizesThatWaitForAScreenAreBounded(t *testing.T) {
-	s := newSession(New(Config{}), "0123456789abcdef", wire.Start{Pty: &wire.Pty{Size: size}}, wire.Notice{})
+	s := newSession(New(Config{}), memo{ID: "0123456789abcdef", Number: 1, Pty: true}, wire.Start{Pty: &wire.Pty{Size: size}}, wire.Notice{})
 	for n := range 3 * maxMarks {
 		_ = s.out.Append([]byte("x"))
-		s.Resize(nil, wire.Size{Cols: uint16(10 + n), Rows: 5})
+		resize(s, wire.Size{Cols: uint16(10 + n), Rows: 5})
 	}
 	if len(s.marks) > maxMarks {
 		t.Errorf("%d sizes wait", len(s.marks))
@@ -169,7 +189,7 @@ func TestOutputReachesViewersBeforeTheScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := make([]byte, held)
-	s.keep(wire.Stdout, all)
+	agentSide{s}.Output(wire.Stdout, all)
 	for n := 0; n < len(all); {
 		m, err := in.Read(make([]byte, len(all)))
 		if err != nil {
@@ -181,5 +201,5 @@ func TestOutputReachesViewersBeforeTheScreen(t *testing.T) {
 		t.Errorf("output up to %d was given up, which the screen has not seen", base)
 	}
 	s.follow.mu.Unlock()
-	s.keep(wire.Stdout, []byte("more")) // goes on once the screen does
+	agentSide{s}.Output(wire.Stdout, []byte("more")) // goes on once the screen does
 }

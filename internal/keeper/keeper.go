@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/snugvm/snug/internal/sessionlog"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
 )
@@ -26,6 +30,14 @@ type Config struct {
 	Boot func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error)
 	// HostKey is the key that the keeper shows to viewers.
 	HostKey ed25519.PrivateKey
+	// Adopt says that Boot takes over a machine that another keeper held, with
+	// the sessions that it logged.
+	Adopt bool
+	// Stay says that the machine outlives its last session.
+	Stay bool
+	// Logs is the folder for the sessions' logs; "" is for none.
+	Logs       string
+	LogOptions sessionlog.Options
 	// Cleanup removes what the machine left on the host, once it is gone.
 	// Viewers are cut off only then, and so know that nothing is left.
 	Cleanup func() error
@@ -40,7 +52,8 @@ type Keeper struct {
 	idle chan struct{} // closed when nobody has use for the machine any more
 
 	mu       sync.Mutex
-	sessions map[string]*session
+	sessions map[string]*session // by their own name
+	names    map[string]*session // by those of viewers that have joined them
 	viewers  map[net.Conn]bool
 	users    int  // sessions, and viewers that have not begun
 	started  bool // the first viewer, whoever started the keeper, has come
@@ -50,10 +63,14 @@ type Keeper struct {
 
 // New returns a keeper that has not begun. It waits for its first viewer.
 func New(cfg Config) *Keeper {
-	return &Keeper{
+	k := &Keeper{
 		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
-		sessions: make(map[string]*session), viewers: make(map[net.Conn]bool),
+		sessions: make(map[string]*session), names: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
+	if cfg.Stay {
+		k.users++
+	}
+	return k
 }
 
 // Serve brings the machine up, serves viewers on l, and ends the machine when
@@ -63,13 +80,19 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	wg.Go(func() { k.accept(l) })
 	var machine sandbox.Machine
 	booted := make(chan struct{})
 	wg.Go(func() {
 		defer close(booted)
 		machine = k.boot(ctx)
+		if k.cfg.Adopt {
+			k.restore(ctx)
+			wg.Go(func() { k.accept(l) }) // meanwhile viewers wait in the socket
+		}
 	})
+	if !k.cfg.Adopt {
+		wg.Go(func() { k.accept(l) })
+	}
 
 	select {
 	case <-k.idle:
@@ -157,6 +180,24 @@ func (v *viewerHost) Start(id string, start wire.Start) wire.Program {
 	return v.Keeper.Start(id, start)
 }
 
+// Find is the keeper's.
+func (v *viewerHost) Find(id string) wire.Program {
+	p := v.Keeper.Find(id)
+	if p != nil {
+		v.begin()
+	}
+	return p
+}
+
+// Join is the keeper's.
+func (v *viewerHost) Join(id string, j wire.Join) wire.Program {
+	p := v.Keeper.Join(id, j)
+	if p != nil {
+		v.begin()
+	}
+	return p
+}
+
 // use counts a viewer's connection, unless the machine has no use any more.
 func (k *Keeper) use(conn net.Conn) bool {
 	k.mu.Lock()
@@ -202,7 +243,32 @@ func (k *Keeper) Find(id string) wire.Program {
 	if s := k.sessions[id]; s != nil {
 		return s
 	}
+	if s := k.names[id]; s != nil {
+		return s
+	}
 	return nil
+}
+
+// Join finds the session of a number for a viewer.
+func (k *Keeper) Join(id string, j wire.Join) wire.Program {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.sessions {
+		if s.memo.Number == j.Number && s.memo.Pty {
+			k.names[id] = s
+			return s
+		}
+	}
+	return nil
+}
+
+// unname forgets a viewer's name for a session.
+func (k *Keeper) unname(s *session, id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.names[id] == s {
+		delete(k.names, id)
+	}
 }
 
 // Start starts a session unless the id has one. Its program starts as soon as
@@ -227,12 +293,15 @@ func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late b
 	if s := k.sessions[id]; s != nil {
 		return s, false, false
 	}
-	s = newSession(k, id, start, k.notice)
+	m := memo{ID: id, Number: k.last + 1, Program: programOf(start), Pty: start.Pty != nil, Started: time.Now()}
 	if k.users == 0 {
+		s = blankSession(k, m)
+		s.journal = &journal{}
+		s.near = wire.NewSession(id, start, agentSide{s})
 		return s, false, true
 	}
+	s = newSession(k, m, start, k.notice)
 	k.last++
-	s.number = k.last
 	k.sessions[id] = s
 	k.users++
 	return s, true, false
@@ -240,7 +309,7 @@ func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late b
 
 // Request answers a viewer that asks whether the machine ends with it, or what
 // sessions there are.
-func (k *Keeper) Request(name string, _ []byte) (bool, []byte) {
+func (k *Keeper) Request(name string, payload []byte) (bool, []byte) {
 	switch name {
 	case wire.RequestLeave:
 		k.mu.Lock()
@@ -248,19 +317,68 @@ func (k *Keeper) Request(name string, _ []byte) (bool, []byte) {
 		return k.users == 0, nil
 	case wire.RequestSessions:
 		return true, wire.MarshalSessions(k.Sessions())
+	case wire.RequestDetach, wire.RequestKill, wire.RequestForget:
+		return k.command(name, payload), nil
 	}
 	return false, nil
 }
 
-// forget drops a session that has ended and was delivered.
-func (k *Keeper) forget(id string) {
-	k.mu.Lock()
-	_, known := k.sessions[id]
-	delete(k.sessions, id)
-	k.mu.Unlock()
-	if known {
-		k.release()
+// command does something with one session, as a command asks.
+func (k *Keeper) command(name string, payload []byte) bool {
+	c, err := wire.ParseControl(payload)
+	if err != nil {
+		return false
 	}
+	all := k.all()
+	i := slices.IndexFunc(all, func(s *session) bool { return s.memo.Number == c.Session })
+	if i < 0 {
+		return false
+	}
+	s := all[i]
+	switch name {
+	case wire.RequestDetach:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.memo.Pty && s.sendAway("detached by a command: the session goes on") >= 0
+	case wire.RequestKill:
+		s.Signal(c.Signal)
+		return !s.hasEnded()
+	}
+	return s.discard()
+}
+
+// forget drops a session that has ended and was delivered, with its log.
+func (k *Keeper) forget(s *session) {
+	k.mu.Lock()
+	known := k.sessions[s.memo.ID] == s
+	if known {
+		delete(k.sessions, s.memo.ID)
+	}
+	for name, of := range k.names {
+		if of == s {
+			delete(k.names, name)
+		}
+	}
+	k.mu.Unlock()
+	if !known {
+		return
+	}
+	close(s.settled)
+	if s.past != nil {
+		s.past.timer.Stop()
+	}
+	if err := s.journal.close(k.cfg.log(s.memo.Number)); err != nil {
+		k.cfg.Log.Error("forget a session", "error", err)
+	}
+	k.release()
+}
+
+// log is the folder of a session's log.
+func (c *Config) log(number uint32) string {
+	if c.Logs == "" {
+		return ""
+	}
+	return filepath.Join(c.Logs, strconv.Itoa(int(number)))
 }
 
 // release gives one use of the machine back.

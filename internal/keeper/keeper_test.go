@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,6 +36,8 @@ type rig struct {
 	t       *testing.T
 	socket  string
 	key     ed25519.PrivateKey
+	logs    string
+	keeper  *keeper.Keeper
 	served  chan error
 	cleaned atomic.Bool
 	machine *flaky
@@ -46,8 +49,19 @@ type flaky struct {
 	*sandboxtest.InProcess
 	cause chan error
 
-	mu  sync.Mutex
-	cut int // 0: never
+	mu   sync.Mutex
+	cut  int  // 0: never
+	left bool // it is another keeper's now
+}
+
+// Kill ends the machine, unless its keeper is the one that has died.
+func (f *flaky) Kill() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left {
+		return nil
+	}
+	return f.InProcess.Kill()
 }
 
 func newRig(t *testing.T) *rig {
@@ -57,34 +71,68 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{
-		t: t, socket: filepath.Join(t.TempDir(), "s"),
+		t: t, socket: filepath.Join(t.TempDir(), "s"), logs: t.TempDir(),
 		key:     ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)),
 		served:  make(chan error, 1),
 		machine: &flaky{InProcess: inner, cause: make(chan error, 1)}, boot: make(chan error, 1),
 	}
+	r.serve(false)
+	t.Cleanup(func() { _ = inner.Kill() })
+	return r
+}
+
+// serve begins to keep the machine.
+func (r *rig) serve(adopt bool) {
+	r.t.Helper()
 	l, err := net.Listen("unix", r.socket)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	k := keeper.New(keeper.Config{
-		Boot: r.bootMachine, HostKey: r.key,
+	r.keeper = keeper.New(keeper.Config{
+		Boot: r.bootMachine, Adopt: adopt, HostKey: r.key, Logs: r.logs,
 		Cleanup: func() error { r.cleaned.Store(true); return nil },
 		Log:     slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() {
+	served := make(chan error, 2)
+	r.served = served
+	r.t.Cleanup(func() {
 		cancel()
-		if err := <-r.served; err != nil {
-			t.Error(err)
+		if err := <-served; err != nil {
+			r.t.Error(err)
 		}
-		_ = inner.Kill()
 	})
+	k := r.keeper
 	go func() {
 		err := k.Serve(ctx, l)
-		r.served <- err
-		r.served <- err // for a test and for the cleanup
+		served <- err
+		served <- err // for a test and for the cleanup
 	}()
-	return r
+}
+
+// die has the keeper stop as if it was killed: all that is left of it are the
+// logs and the machine. Another one takes over.
+func (r *rig) die() {
+	r.t.Helper()
+	r.machine.mu.Lock()
+	r.machine.left = true
+	r.machine.mu.Unlock()
+	r.keeper.Die()
+	r.machine.cause <- errors.New("the keeper has died")
+	<-r.served
+	r.machine = &flaky{InProcess: r.machine.InProcess, cause: make(chan error, 1)}
+	r.boot <- nil
+	r.serve(true)
+}
+
+// attach joins a session.
+func (r *rig) attach(number uint32) *viewer {
+	return r.join(wire.Join{Number: number}, wire.Size{Rows: 24, Cols: 80})
+}
+
+func (r *rig) join(j wire.Join, size wire.Size) *viewer {
+	r.t.Helper()
+	return r.view(wire.Start{Join: &j, Pty: &wire.Pty{Term: "xterm", Size: size}})
 }
 
 func (r *rig) bootMachine(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
@@ -108,6 +156,11 @@ func (f *flaky) Wait() error {
 	select {
 	case err := <-f.cause:
 		_ = f.Kill()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.left {
+			return err
+		}
 		return errors.Join(err, <-gone)
 	case err := <-gone:
 		return err
@@ -123,6 +176,7 @@ type viewer struct {
 	mu      sync.Mutex
 	out     [3]bytes.Buffer
 	notices []string
+	safe    uint64
 	ready   chan struct{}
 	ran     chan error
 }
@@ -172,9 +226,22 @@ func (v *viewer) Output(s wire.Stream, p []byte) {
 	v.mu.Unlock()
 	v.session.Ack(s, uint64(n))
 }
+func (v *viewer) Exited(wire.Exit) {}
+
 func (v *viewer) EndOutput(wire.Stream) {}
-func (v *viewer) InputSafe(uint64)      {}
-func (v *viewer) Ready()                { close(v.ready) }
+func (v *viewer) InputSafe(offset uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.safe = offset
+}
+
+func (v *viewer) safeInput() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.safe
+}
+
+func (v *viewer) Ready() { close(v.ready) }
 func (v *viewer) Notice(n wire.Notice) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -368,10 +435,18 @@ func TestSessionOnATerminalOutlivesItsViewer(t *testing.T) {
 	if _, err := r.view(other).end(t); err != nil {
 		t.Fatal(err)
 	}
-	r.served1(t)
-	if m, _ := filepath.Glob(filepath.Join(folder, "done")); m == nil {
-		t.Error("the program did not go on without its viewer")
+	await(t, "the end of a program that nobody looks at", func() bool {
+		_, err := os.Stat(filepath.Join(folder, "done"))
+		return err == nil && r.keeper.Sessions()[0].Ended
+	})
+	late := r.attach(1)
+	if _, err := late.end(t); err != nil {
+		t.Fatal(err)
 	}
+	if text := late.text(wire.Stdout); !strings.Contains(text, "up") || !strings.Contains(text, "line") {
+		t.Errorf("the last screen is %q", text)
+	}
+	r.served1(t)
 }
 
 func TestSessionOnPipesEndsWithItsViewer(t *testing.T) {
@@ -402,9 +477,10 @@ func TestStalledViewerHasAtMostItsCredit(t *testing.T) {
 	if err != nil || exit.Signal != "TERM" {
 		t.Fatalf("exit %+v, %v", exit, err)
 	}
-	// What was on its way: the viewer's credit, the keeper's and the agent's
-	// buffers, and what the kernel's terminal held.
-	if n := len(v.text(wire.Stdout)); n > 1<<20 {
+	// What was on its way: the viewer's credit, what a view may be behind and
+	// then a screen in place of more, the agent's buffer, and what the kernel's
+	// terminal held.
+	if n := len(v.text(wire.Stdout)); n > 2<<20 {
 		t.Errorf("%d bytes came after the program's end was asked for", n)
 	}
 }

@@ -29,7 +29,7 @@ func (k *Keeper) all() []*session {
 		all = append(all, s)
 	}
 	k.mu.Unlock()
-	slices.SortFunc(all, func(a, b *session) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(all, func(a, b *session) int { return cmp.Compare(a.memo.Number, b.memo.Number) })
 	return all
 }
 
@@ -37,7 +37,7 @@ func (k *Keeper) all() []*session {
 // implements wire.Screens.
 func (k *Keeper) Screen(number uint32, scrollback int) (wire.Snapshot, error) {
 	all := k.all()
-	i := slices.IndexFunc(all, func(s *session) bool { return s.number == number })
+	i := slices.IndexFunc(all, func(s *session) bool { return s.memo.Number == number })
 	switch {
 	case i < 0:
 		return wire.Snapshot{}, fmt.Errorf("there is no session %d", number)
@@ -48,16 +48,36 @@ func (k *Keeper) Screen(number uint32, scrollback int) (wire.Snapshot, error) {
 }
 
 func (s *session) info() wire.SessionInfo {
-	info := wire.SessionInfo{Number: s.number, Program: s.program, Pty: s.pty}
-	if s.pty {
-		info.Size = s.near.Size()
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	info.Viewers = uint32(len(s.viewers))
-	info.Title = s.title
-	info.Idle = time.Since(s.active)
+	info := wire.SessionInfo{
+		Number: s.memo.Number, Program: s.memo.Program, Pty: s.memo.Pty, Size: s.size, Viewers: uint32(s.viewers()),
+		Title: s.title, Idle: time.Since(s.active), Started: s.memo.Started, Attention: s.attention,
+		Ended: s.ended, Exit: s.exit,
+	}
+	if s.failure != nil {
+		info.Failure = s.failure.Message
+	}
 	return info
+}
+
+func (s *session) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// discard forgets a session that has ended, seen or not.
+func (s *session) discard() bool {
+	s.mu.Lock()
+	ended := s.ended
+	s.seen = s.seen || ended
+	over := s.over()
+	s.mu.Unlock()
+	if over {
+		s.keeper.forget(s)
+	}
+	return ended
 }
 
 // programOf is the command line that a session was started with.

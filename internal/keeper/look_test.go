@@ -144,7 +144,10 @@ func TestSessionsAreListedWithTheirNumbers(t *testing.T) {
 		if listed[i].Idle < 0 || listed[i].Idle > patience {
 			t.Errorf("idle for %v", listed[i].Idle)
 		}
-		listed[i].Idle = 0
+		if age := time.Since(listed[i].Started); age < 0 || age > patience {
+			t.Errorf("started %v ago", age)
+		}
+		listed[i].Idle, listed[i].Started = 0, time.Time{}
 	}
 	want := wire.SessionInfo{Number: 1, Program: "sh -c " + first.Args[2], Pty: true, Size: wire.Size{Rows: 31, Cols: 100}, Title: "a title"}
 	if listed[0] != want && listed[0].Size.Rows == 31 {

@@ -8,70 +8,95 @@ import (
 	"github.com/snugvm/snug/internal/wire"
 )
 
-// held is how much output the keeper holds that a viewer has not taken. With
-// what the agent holds it bounds how much stale output follows a ^C.
-const held = 2 * wire.Credit
+const (
+	// held is how much output of a session on pipes the keeper holds that its
+	// viewer has not taken. With what the agent holds it bounds how much stale
+	// output follows a ^C.
+	held = 2 * wire.Credit
+	// ahead is how much output of a session on a PTY live views and the screen
+	// can have before them: four times what a view may be behind.
+	ahead = 4 * behind
+)
 
 // session is one program: near side to the agent, far side to its viewers.
 // It implements wire.Program, and by agentSide wire.Handler.
+//
+// Locks are taken in this order: typing, journal.writing, follower.mu, mu.
 type session struct {
-	keeper *Keeper
-	id     string
-	number uint32 // by which people call it
-	// program is the command line, for people.
-	program string
-	pty     bool
+	keeper  *Keeper
+	memo    memo
 	near    *wire.Session
 	out     *wire.Buffer
-	err     *wire.Buffer // nil on a PTY
-	follow  *follower    // nil on pipes
+	err     *wire.Buffer  // nil on a PTY
+	follow  *follower     // nil on pipes
+	journal *journal      // of what later keepers and people want to know
+	running chan struct{} // closed when the program runs
+	settled chan struct{} // on pipes: closed when the viewer has the exit, or never will
 
-	typing sync.Mutex // held across one viewer's input; taken before mu
+	typing sync.Mutex // held across one viewer's input
 
-	mu      sync.Mutex
-	viewers map[*wire.Attachment]*viewer
-	input   []span
-	safe    uint64 // input that the agent has written to the program
-	seen    uint64 // output that the screen has seen
-	marks   []mark // sizes that the screen has not taken yet
-	turns   turns
-	title   string
-	active  time.Time // when the program last printed, or was typed at
-	notice  wire.Notice
-	met     bool // the viewer that asked for the session has attached
-	ready   bool
-	ended   bool
-	exit    wire.Exit
-	failure *wire.Failure
+	mu        sync.Mutex
+	moved     *sync.Cond // on mu: there is output, credit, or another size
+	views     map[*wire.Attachment]*view
+	leader    *view // nil if nobody leads
+	turn      uint64
+	size      wire.Size
+	sizes     int // that there were
+	marks     []mark
+	input     []span
+	safe      uint64 // input that the agent has written to the program
+	turns     turns
+	title     string
+	attention bool
+	active    time.Time // when the program last printed, or was typed at
+	notice    wire.Notice
+	met       bool // the viewer that asked for the session has attached
+	seen      bool // a viewer has seen the end
+	ready     bool
+	ended     bool
+	exit      wire.Exit
+	failure   *wire.Failure
+	past      *past // of a keeper that died; nil where there was none
 }
 
-// viewer is what a session knows of one of its viewers.
-type viewer struct {
-	shown [wire.Exited]uint64 // output that the viewer has, by stream
-	typed uint64              // input of the viewer that is safe
+func newSession(k *Keeper, m memo, start wire.Start, n wire.Notice) *session {
+	s := blankSession(k, m)
+	s.notice = n
+	var size wire.Size
+	if start.Pty != nil {
+		size = start.Pty.Size
+	}
+	s.journal = newJournal(k.cfg.log(m.Number), m, size, k.cfg.LogOptions)
+	if m.Pty {
+		s.size = size
+		s.follow = newFollower(s, size)
+		s.follow.begin()
+	}
+	s.near = wire.NewSession(m.ID, start, agentSide{s})
+	s.holdExit()
+	return s
 }
 
-// span is a run of input that one viewer typed, and where it ends in the
-// session's input.
-type span struct {
-	from *wire.Attachment
-	n    uint64
-	end  uint64
+// holdExit has the agent keep a program on pipes until its viewer has all of it:
+// what the keeper holds of its output dies with the keeper.
+func (s *session) holdExit() {
+	if !s.memo.Pty {
+		s.near.HoldExit(s.settled)
+	}
 }
 
-func newSession(k *Keeper, id string, start wire.Start, n wire.Notice) *session {
+// blankSession is a session without what it has of its own.
+func blankSession(k *Keeper, m memo) *session {
 	s := &session{
-		keeper: k, id: id, program: programOf(start), pty: start.Pty != nil, notice: n,
-		out:     wire.NewBuffer(held),
-		viewers: make(map[*wire.Attachment]*viewer),
-		turns:   newTurns(), active: time.Now(),
+		keeper: k, memo: m, running: make(chan struct{}), settled: make(chan struct{}),
+		views: make(map[*wire.Attachment]*view), turns: newTurns(), active: time.Now(),
 	}
-	if s.pty {
-		s.follow = newFollower(s, start.Pty.Size)
+	s.moved = sync.NewCond(&s.mu)
+	if m.Pty {
+		s.out = wire.NewBuffer(ahead)
 	} else {
-		s.err = wire.NewBuffer(held)
+		s.out, s.err = wire.NewBuffer(held), wire.NewBuffer(held)
 	}
-	s.near = wire.NewSession(id, start, agentSide{s})
 	return s
 }
 
@@ -79,7 +104,11 @@ func newSession(k *Keeper, id string, start wire.Start, n wire.Notice) *session 
 func (s *session) carry() {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if s.pty {
+	wg.Go(func() {
+		<-s.near.Done()
+		s.end()
+	})
+	if s.follow != nil {
 		wg.Go(s.follow.run) // ends with the output, which s.end ends at the latest
 		wg.Go(s.answer)     // ends with the session
 	}
@@ -95,8 +124,6 @@ func (s *session) carry() {
 		// of the link's state is a new connection; sessions resume on it.
 		_ = conn.Close()
 	}
-	<-s.near.Done()
-	s.end()
 }
 
 // lost is the end of a session whose machine is gone, or never came.
@@ -110,9 +137,9 @@ func (s *session) lost(err error) *wire.Failure {
 	return &failure
 }
 
-// end tells the viewers how the program ended. Without a viewer there is nobody
-// to deliver to, unless the one that asked for the session is just about to
-// attach: then it is told that it has ended.
+// end tells the viewers how the program ended. Without a viewer that is kept
+// until somebody asks, where there is something to see; and in any case for the
+// viewer that asked for the session and is just about to attach.
 func (s *session) end() {
 	exit, err := s.near.Result()
 	s.mu.Lock()
@@ -121,24 +148,52 @@ func (s *session) end() {
 		s.failure = &wire.Failure{Status: 255, Message: err.Error()}
 		errors.As(err, &s.failure)
 		s.closeOutput()
+		s.journal.failure(s.failure)
 	}
 	s.exit = exit
-	for a := range s.viewers {
-		s.tellEnd(a)
+	for _, v := range s.views {
+		if !v.gone {
+			s.tellEnd(v.a)
+		}
 	}
-	alone := len(s.viewers) == 0 && s.met
+	over := s.over()
 	s.mu.Unlock()
-	if alone {
-		s.keeper.forget(s.id)
+	if over {
+		s.keeper.forget(s)
 	}
 }
 
-func (s *session) tellEnd(a *wire.Attachment) {
-	if s.failure != nil {
-		a.Fail(s.failure)
-		return
+// over reports whether nobody will have use for the session any more. The caller
+// holds mu.
+func (s *session) over() bool {
+	switch {
+	case !s.met || s.viewers() > 0 || s.past.awaits():
+		return false
+	case !s.memo.Pty:
+		return true
 	}
-	a.Exit(s.exit)
+	return s.ended && (s.seen || !s.ready)
+}
+
+// viewers returns how many there are. The caller holds mu.
+func (s *session) viewers() (n int) {
+	for _, v := range s.views {
+		if !v.gone {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *session) tellEnd(a *wire.Attachment) {
+	switch {
+	case s.failure == nil:
+		a.Exit(s.exit)
+	case s.memo.Pty && s.ready:
+		a.Lose(s.failure) // once the screen is shown
+	default:
+		a.Fail(s.failure)
+	}
 }
 
 func (s *session) closeOutput() {
@@ -146,191 +201,75 @@ func (s *session) closeOutput() {
 	if s.err != nil {
 		s.err.End()
 	}
+	s.moved.Broadcast()
 }
 
 // agentSide is the session as its agent's handler.
 type agentSide struct{ *session }
 
-// Output keeps what the program wrote.
-func (a agentSide) Output(stream wire.Stream, p []byte) { a.keep(stream, p) }
-
-// Output returns a stream of what is kept.
-func (s *session) Output(stream wire.Stream) *wire.Buffer {
-	switch stream {
-	case wire.Stdout:
-		return s.out
-	case wire.Stderr:
-		return s.err
-	}
-	return nil
-}
-
-// keep holds output for the viewers, and waits for one that lags.
-func (s *session) keep(stream wire.Stream, p []byte) {
-	b := s.Output(stream)
-	if b == nil || b.Append(p) != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.active = time.Now()
-	s.releaseSafe(stream)
-}
-
-// Attach adds a viewer and tells it the news so far.
-func (s *session) Attach(a *wire.Attachment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.viewers[a] = &viewer{}
-	s.met = true
-	if s.pty && a.Seen() {
-		s.turns.lookers[a] = s.viewers[a]
-	}
-	switch {
-	case s.ended:
-		if s.failure == nil {
-			a.Ready(0)
-		}
-		s.tellEnd(a)
-	case s.ready:
-		a.Ready(0)
-	case s.notice.Text != "":
-		a.Notice(s.notice)
-	}
-}
-
-// Detach removes a viewer. A program on a PTY goes on without one, and its
-// output is not held back for nobody. A program on pipes has lost the ends of
-// them, and is told so.
-func (s *session) Detach(a *wire.Attachment) {
-	s.mu.Lock()
-	delete(s.viewers, a)
-	alone := len(s.viewers) == 0
-	over := alone && (s.ended || !s.pty)
-	s.releaseSafe(wire.Stdout)
-	s.releaseSafe(wire.Stderr)
-	s.mu.Unlock()
-	if !over {
-		return
-	}
-	if !s.pty {
-		_ = s.near.CloseWrite()
-		s.near.Signal("HUP")
-	}
-	s.keeper.forget(s.id)
-}
-
-// releaseSafe gives up output that all viewers have shown and the screen has
-// seen, and says to the agent that it is safe. The caller holds mu.
-func (s *session) releaseSafe(stream wire.Stream) {
-	b := s.Output(stream)
+// Output logs what the program wrote, and then keeps it for the viewers. On
+// pipes it waits for one that lags.
+func (a agentSide) Output(stream wire.Stream, p []byte) {
+	s := a.session
+	b := s.stream(stream)
 	if b == nil {
 		return
 	}
-	offset, _ := b.Offset()
-	if s.pty {
-		offset = s.seen
+	if s.memo.Pty {
+		s.journal.output(p)
 	}
-	for _, v := range s.viewers {
-		offset = min(offset, v.shown[stream])
-	}
-	if b.Release(offset) == nil {
-		s.near.Ack(stream, offset)
-	}
-}
-
-// Safe is called when a viewer has shown output.
-func (s *session) Safe(a *wire.Attachment, stream wire.Stream, offset uint64) {
-	if stream == wire.Exited {
-		s.Detach(a) // the viewer has seen all there was
+	if b.Append(p) != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v := s.viewers[a]; v != nil {
-		v.shown[stream] = offset
-		s.releaseSafe(stream)
-	}
-}
-
-// Input passes a viewer's input on. Runs of input reach the program in the
-// order in which their viewers are remembered.
-func (s *session) Input(a *wire.Attachment, p []byte) error {
-	s.typing.Lock()
-	defer s.typing.Unlock()
-	s.mu.Lock()
-	end := uint64(len(p))
-	if n := len(s.input); n > 0 {
-		end += s.input[n-1].end
-	} else {
-		end += s.safe
-	}
-	s.input = append(s.input, span{a, uint64(len(p)), end})
 	s.active = time.Now()
-	if a != nil {
-		s.turns.heard(a, p, a.Sent(wire.Stdout))
+	if s.memo.Pty {
+		end, _ := b.Offset()
+		s.near.Ack(stream, end)
+		s.moved.Broadcast()
+		return
 	}
-	s.mu.Unlock()
-	_, err := s.near.Write(p)
-	return err
+	s.releaseSafe(stream)
 }
 
-// InputSafe is called when the agent has written input to the program.
-func (s *session) InputSafe(offset uint64) {
+// EndOutput marks the end of a stream.
+func (a agentSide) EndOutput(stream wire.Stream) {
+	if b := a.stream(stream); b != nil {
+		a.journal.outputEnd()
+		b.End()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.moved.Broadcast()
+}
+
+// Exited keeps how the program ended, of which the agent is about to be told
+// that it may forget it.
+func (a agentSide) Exited(e wire.Exit) { a.journal.exit(e) }
+
+// Ready tells the viewers that the program runs.
+func (a agentSide) Ready() {
+	s := a.session
+	s.journal.ready()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.safe = offset
-	for len(s.input) > 0 && s.input[0].end <= offset {
-		s.countTyped(s.input[0].from, s.input[0].n)
-		s.input = s.input[1:]
-	}
-	if len(s.input) > 0 {
-		first := &s.input[0]
-		if begin := first.end - first.n; offset > begin {
-			s.countTyped(first.from, offset-begin)
-			first.n = first.end - offset
+	s.start()
+	for _, v := range s.views {
+		if !v.gone {
+			v.a.Ready(v.inputTo())
 		}
 	}
 }
 
-func (s *session) countTyped(a *wire.Attachment, n uint64) {
-	if v := s.viewers[a]; v != nil {
-		v.typed += n
-		a.InputSafe(v.typed)
-	}
-}
-
-// EndInput ends the program's input: on a PTY, where others may type on, by
-// the end-of-file character.
-func (s *session) EndInput(a *wire.Attachment) {
-	if !s.pty {
-		_ = s.near.CloseWrite()
+// start says that the program runs. The caller holds mu.
+func (s *session) start() {
+	if s.ready {
 		return
 	}
-	if a.Persistent() {
-		_ = s.Input(nil, []byte{eofChar})
-	}
-}
-
-// eofChar is what a terminal's driver takes for the end of input, unless told
-// otherwise: ^D.
-const eofChar = 4
-
-// EndOutput marks the end of a stream.
-func (s *session) EndOutput(stream wire.Stream) {
-	if b := s.Output(stream); b != nil {
-		b.End()
-	}
-}
-
-// Ready tells the viewers that the program runs.
-func (s *session) Ready() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.ready = true
-	for a := range s.viewers {
-		a.Ready(0)
-	}
+	s.account(s.near.Input())
+	close(s.running)
 }
 
 // Notice passes a line on to the viewers.
@@ -341,16 +280,28 @@ func (s *session) Notice(n wire.Notice) {
 		return
 	}
 	s.notice = n
-	for a := range s.viewers {
-		a.Notice(n)
+	for _, v := range s.views {
+		if !v.gone {
+			v.a.Notice(n)
+		}
 	}
 }
 
-// Resize sets the size of the program's terminal.
-func (s *session) Resize(_ *wire.Attachment, size wire.Size) {
-	s.markSize(size) // before the program can draw for it
-	s.near.Resize(size)
+func (s *session) stream(stream wire.Stream) *wire.Buffer {
+	switch stream {
+	case wire.Stdout:
+		return s.out
+	case wire.Stderr:
+		return s.err
+	}
+	return nil
 }
 
 // Signal sends a signal to the program.
-func (s *session) Signal(name string) { s.near.Signal(name) }
+func (s *session) Signal(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.near != nil { // else its viewer is about to come back
+		s.near.Signal(name)
+	}
+}

@@ -19,10 +19,13 @@ type SessionLog struct {
 }
 
 // SessionLog is the folder of the log of the session of that number, which need
-// not exist. It outlives the machine's own folder.
+// not exist.
 func (m Machine) SessionLog(number uint32) string {
 	return filepath.Join(m.sessionLogs(), strconv.FormatUint(uint64(number), 10))
 }
+
+// SessionLogs is the folder of the logs of the machine's sessions.
+func (m Machine) SessionLogs() string { return m.sessionLogs() }
 
 func (m Machine) sessionLogs() string { return filepath.Join(m.dirs.sessionLogs(), m.Name) }
 func (d Dirs) sessionLogs() string    { return filepath.Join(d.State, "log") }
@@ -41,6 +44,14 @@ func (m Machine) MakeSessionLogs() error {
 		case !info.IsDir() || owner(info) != os.Geteuid() || info.Mode().Perm()&0o077 != 0:
 			return fmt.Errorf("refusing to keep session logs in %s: others own it or can enter it; remove it, or run 'chmod 700 %s'", dir, dir)
 		}
+	}
+	return nil
+}
+
+// RemoveSessionLogs removes what there is of the machine's session logs.
+func (m Machine) RemoveSessionLogs() error {
+	if err := os.RemoveAll(m.sessionLogs()); err != nil {
+		return fmt.Errorf("remove session logs: %w", err)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@
 //	$XDG_STATE_HOME/snug, else ~/.local/state/snug
 //	    log/NAME/NUMBER/    the log of a machine's session, as internal/sessionlog writes it
 //	    trace/              files of --debug, the last 20
+//	    log/NAME/N/         the log of session N of a machine, gone with the session
+//	    last/HASH           which session was last used in a folder, for 90 days
 //	$XDG_CACHE_HOME/snug, else ~/.cache/snug
 //	    kernels/            kernels to boot, as scripts/fetch-kernel leaves them
 //	$XDG_CONFIG_HOME/snug, else ~/.config/snug

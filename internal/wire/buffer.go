@@ -34,6 +34,14 @@ func NewBuffer(limit int) *Buffer {
 	return b
 }
 
+// NewBufferAt is NewBuffer for a stream of which everything before offset is
+// safe.
+func NewBufferAt(limit int, offset uint64) *Buffer {
+	b := NewBuffer(limit)
+	b.base, b.end = offset, offset
+	return b
+}
+
 // SetLimit changes how many bytes may be unsafe before the writer waits.
 // What is already held stays.
 func (b *Buffer) SetLimit(limit int) {
@@ -82,6 +90,15 @@ func (b *Buffer) append(p []byte) int {
 	b.end += n
 	b.change.Broadcast()
 	return int(n)
+}
+
+// begin has an empty buffer go on at offset.
+func (b *Buffer) begin(offset uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.base == b.end {
+		b.base, b.end = offset, offset
+	}
 }
 
 // WaitSpace returns when Append would take at least one byte.
@@ -238,6 +255,17 @@ func (r *BufferReader) Wait() error {
 		}
 		b.change.Wait()
 	}
+}
+
+// Pending returns how many bytes there are to read.
+func (r *BufferReader) Pending() int {
+	b := r.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.closed || b.closed || r.next < b.base {
+		return 0
+	}
+	return int(b.end - r.next)
 }
 
 // TryRead reads what is there, and returns 0 rather than wait.

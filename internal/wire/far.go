@@ -29,10 +29,12 @@ type Attachment struct {
 	program  Program
 
 	mu      sync.Mutex
-	readers [streams]*BufferReader
+	readers [streams]OutputReader
 	exit    *Exit
 	failure *Failure
-	over    bool // the program has ended, or never ran
+	loss    *Failure  // told after all output
+	away    *Detached // it was sent away
+	over    bool      // the program has ended, or never ran
 	pumping int
 	ending  bool
 	input   uint64  // offset of the next byte of input
@@ -80,15 +82,30 @@ func (a *Attachment) Persistent() bool { return a.snug }
 // answers what the program asks.
 func (a *Attachment) Seen() bool { return !a.unseen }
 
-// Sent returns the offset of the next byte of output that is to be sent.
-func (a *Attachment) Sent(stream Stream) uint64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if r := a.readers[stream]; r != nil {
-		return r.Next()
+// Joined says how the near side joined a session that was there; nil if it
+// asked for a program.
+func (a *Attachment) Joined() *Join { return a.start.Join }
+
+// Size is that of the near side's terminal, where it has said so before it
+// asked for the session; else it is empty.
+func (a *Attachment) Size() Size {
+	if a.start.Pty == nil {
+		return Size{}
+	}
+	return a.start.Pty.Size
+}
+
+// Credit is how many bytes of a stream may be on their way to the near side; 0
+// is any number, for one that does not tell what it has.
+func (a *Attachment) Credit() int {
+	if a.snug {
+		return Credit
 	}
 	return 0
 }
+
+// From returns the output that the near side said it has.
+func (a *Attachment) From() (stdout, stderr uint64) { return a.from.Stdout, a.from.Stderr }
 
 // ID returns the session's name.
 func (a *Attachment) ID() string { return a.id }
@@ -136,6 +153,22 @@ func (a *Attachment) Fail(f *Failure) {
 	a.refuse(f)
 }
 
+// SendAway ends the attachment for a reason that is nobody's failure.
+func (a *Attachment) SendAway(why string) {
+	a.mu.Lock()
+	a.away = &Detached{why}
+	a.mu.Unlock()
+	a.maybeFinish()
+}
+
+// Lose says that there is no program any more, once all output was sent.
+func (a *Attachment) Lose(f *Failure) {
+	a.mu.Lock()
+	a.loss, a.over = f, true
+	a.mu.Unlock()
+	a.maybeFinish()
+}
+
 // refuse ends the attachment, whatever becomes of its program.
 func (a *Attachment) refuse(f *Failure) {
 	a.mu.Lock()
@@ -147,7 +180,7 @@ func (a *Attachment) refuse(f *Failure) {
 // handle serves one request. It waits for no program and no viewer.
 func (a *Attachment) handle(req *ssh.Request) error {
 	switch req.Type {
-	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell:
+	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell, requestAttach:
 		if a.program != nil {
 			return errors.New("the session has its program")
 		}
@@ -241,7 +274,27 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		a.begin()
 	case requestShell:
 		a.begin()
+	case requestAttach:
+		return a.handleAttach(req.Payload)
 	}
+	return nil
+}
+
+// handleAttach joins a session that is there.
+func (a *Attachment) handleAttach(payload []byte) error {
+	var p attachPayload
+	if err := ssh.Unmarshal(payload, &p); err != nil {
+		return err
+	}
+	if !a.snug || a.start.Pty == nil {
+		return errMalformed
+	}
+	a.start.Join = &Join{Number: p.Session, ReadOnly: p.ReadOnly, Steal: p.Steal, Scrollback: p.Scrollback}
+	program := a.host.Join(a.id, *a.start.Join)
+	if program == nil {
+		return errors.New("unknown session")
+	}
+	a.attach(program)
 	return nil
 }
 
@@ -313,15 +366,10 @@ func (a *Attachment) attach(p Program) {
 
 // pump sends a stream's output.
 func (a *Attachment) pump(s Stream, to io.Writer, from uint64) {
-	out := a.program.Output(s)
-	if out == nil {
+	r, err := a.program.Output(a, s, from)
+	if r == nil && err == nil {
 		return
 	}
-	credit := 0
-	if a.snug {
-		credit = Credit
-	}
-	r, err := out.Reader(from, credit)
 	if err != nil {
 		a.refuse(&Failure{Status: 255, Message: "output cannot be continued: " + err.Error()})
 		return
@@ -345,7 +393,7 @@ func (a *Attachment) pump(s Stream, to io.Writer, from uint64) {
 }
 
 // copyOutput sends until the stream's end, and reports whether it got there.
-func (a *Attachment) copyOutput(s Stream, to io.Writer, r *BufferReader) bool {
+func (a *Attachment) copyOutput(s Stream, to io.Writer, r OutputReader) bool {
 	buf := make([]byte, chunk)
 	for {
 		n, err := r.Read(buf)
@@ -360,6 +408,7 @@ func (a *Attachment) copyOutput(s Stream, to io.Writer, r *BufferReader) bool {
 		}
 		if !a.snug {
 			// A stock client says no more than that it made room.
+			_ = r.Ack(r.Next())
 			a.program.Safe(a, s, r.Next())
 		}
 	}
@@ -437,17 +486,23 @@ func (a *Attachment) closeReaders() {
 // maybeFinish sends the exit once all output is sent, as the last request.
 func (a *Attachment) maybeFinish() {
 	a.mu.Lock()
-	exit, failure := a.exit, a.failure
-	finish := !a.ending && (failure != nil || exit != nil && a.pumping == 0)
+	exit, failure, away := a.exit, a.failure, a.away
+	if failure == nil && away == nil && a.loss != nil && a.pumping == 0 {
+		failure = a.loss
+	}
+	finish := !a.ending && (failure != nil || away != nil || exit != nil && a.pumping == 0)
 	a.ending = a.ending || finish
 	a.mu.Unlock()
 	if !finish {
 		return
 	}
 	a.box.finish(func(ch sender) {
-		if failure != nil {
+		switch {
+		case failure != nil:
 			a.sendFailure(ch, failure)
-		} else {
+		case away != nil:
+			a.sendAway(ch, away)
+		default:
 			sendExit(ch, exit)
 		}
 		_ = a.ch.CloseWrite()
@@ -472,4 +527,13 @@ func (a *Attachment) sendFailure(ch sender, f *Failure) {
 	}
 	_, _ = io.WriteString(a.ch.Stderr(), "snug: "+f.Message+"\r\n")
 	sendExit(ch, &Exit{Status: f.Status})
+}
+
+func (a *Attachment) sendAway(ch sender, d *Detached) {
+	if a.snug {
+		_, _ = ch.SendRequest(requestDetached, false, ssh.Marshal(detachedPayload{d.Message}))
+		return
+	}
+	// A stock client knows no other end than the program's.
+	a.sendFailure(ch, &Failure{Status: 255, Message: d.Message})
 }

@@ -17,6 +17,9 @@ type Host interface {
 	// becomes of it is told to its attachments. A second Start of an id
 	// returns the same program and starts nothing.
 	Start(id string, s Start) Program
+	// Join makes a viewer known by id join the session of that number, and
+	// returns nil if there is none.
+	Join(id string, j Join) Program
 	// Request answers a global request.
 	Request(name string, payload []byte) (ok bool, reply []byte)
 }
@@ -27,8 +30,9 @@ type Program interface {
 	// the news so far: Ready or Fail, and Exit.
 	Attach(a *Attachment)
 	Detach(a *Attachment)
-	// Output returns the stream's bytes, or nil if there is no such stream.
-	Output(s Stream) *Buffer
+	// Output returns the attachment's way through a stream from an offset on,
+	// or nil if there is no such stream. It comes before Attach.
+	Output(a *Attachment, s Stream, from uint64) (OutputReader, error)
 	// Safe says that the attachment's reader has output before offset.
 	Safe(a *Attachment, s Stream, offset uint64)
 	// Input takes input. It may block only to hold back a sender that does
@@ -38,6 +42,19 @@ type Program interface {
 	// Resize and Signal must not block.
 	Resize(a *Attachment, size Size)
 	Signal(name string)
+}
+
+// OutputReader is one attachment's way through a stream of output.
+type OutputReader interface {
+	// Read waits for output. It returns io.EOF at the stream's end, and
+	// ErrClosed after Close.
+	Read(p []byte) (int, error)
+	// Ack says that the near side has output before offset.
+	Ack(offset uint64) error
+	// Next returns the offset of what Read returns next.
+	Next() uint64
+	// Close wakes a Read that waits.
+	Close()
 }
 
 // NewID returns a fresh name for a session: 128 random bits.

@@ -27,6 +27,15 @@ type SessionInfo struct {
 	Viewers uint32
 	Title   string // that the program gave its terminal, cut at 256 bytes
 	Idle    time.Duration
+	Started time.Time
+	// Attention says that the program rang the bell, or sent a notification,
+	// and that nobody has typed anything since.
+	Attention bool
+	// Ended says that the program has ended, or is lost: then Exit is how, or
+	// Failure why nobody knows.
+	Ended   bool
+	Exit    Exit
+	Failure string
 }
 
 // Snapshot is the screen of a session at one moment.
@@ -53,6 +62,12 @@ type (
 		Viewers                    uint32
 		Title                      string
 		IdleMilliseconds           uint64
+		StartedMilliseconds        uint64 // since 1970, UTC
+		Attention                  bool
+		Ended                      bool
+		Status                     uint32
+		Signal                     string
+		Failure                    string
 		Rest                       []byte `ssh:"rest"` // of a later version
 	}
 	screenPayload   struct{ Session, Scrollback uint32 }
@@ -72,6 +87,8 @@ func MarshalSessions(all []SessionInfo) []byte {
 			Number: s.Number, Program: label(s.Program), Pty: s.Pty,
 			Cols: w.Cols, Rows: w.Rows, XPixel: w.XPixel, YPixel: w.YPixel,
 			Viewers: s.Viewers, Title: label(s.Title), IdleMilliseconds: uint64(max(s.Idle, 0).Milliseconds()),
+			StartedMilliseconds: uint64(max(s.Started.UnixMilli(), 0)), Attention: s.Attention, Ended: s.Ended,
+			Status: s.Exit.Status, Signal: s.Exit.Signal, Failure: label(s.Failure),
 		})))
 	}
 	return b
@@ -108,7 +125,9 @@ func parseSessions(b []byte) (listed []SessionInfo, total uint32, err error) {
 		const longest = uint64(1<<63-1) / uint64(time.Millisecond)
 		listed = append(listed, SessionInfo{
 			Number: p.Number, Program: label(p.Program), Pty: p.Pty, Size: size, Viewers: p.Viewers, Title: label(p.Title),
-			Idle: time.Duration(min(p.IdleMilliseconds, longest)) * time.Millisecond,
+			Idle:    time.Duration(min(p.IdleMilliseconds, longest)) * time.Millisecond,
+			Started: time.UnixMilli(int64(min(p.StartedMilliseconds, longest))), Attention: p.Attention, Ended: p.Ended,
+			Exit: Exit{Status: p.Status & 0xff, Signal: label(p.Signal)}, Failure: label(p.Failure),
 		})
 	}
 	return listed, total, nil

@@ -10,8 +10,9 @@ import (
 
 func TestSessionsComeAsTheyWereTold(t *testing.T) {
 	all := []SessionInfo{
-		{Number: 1, Program: "vim a.txt", Pty: true, Size: Size{41, 137, 1370, 820}, Viewers: 2, Title: "a.txt", Idle: 90 * time.Second},
-		{Number: 7},
+		{Number: 1, Program: "vim a.txt", Pty: true, Size: Size{41, 137, 1370, 820}, Viewers: 2, Title: "a.txt", Idle: 90 * time.Second,
+			Started: time.UnixMilli(1_700_000_000_123), Attention: true},
+		{Number: 7, Started: time.UnixMilli(0), Ended: true, Exit: Exit{Status: 137, Signal: "KILL"}, Failure: "lost"},
 	}
 	got, total, err := parseSessions(MarshalSessions(all))
 	if err != nil || total != 2 || !reflect.DeepEqual(got, all) {

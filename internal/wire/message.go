@@ -30,6 +30,8 @@ const (
 	requestEnd      = "eof@snug"
 	requestFailure  = "failure@snug"
 	requestNotice   = "notice@snug"
+	requestAttach   = "attach@snug"
+	requestDetached = "detached@snug"
 	requestUnseen   = "unseen@snug"
 )
 
@@ -104,9 +106,23 @@ type Start struct {
 	// the user's shell, and without that a login shell is started.
 	Args    []string
 	Command string
+	// Join is set for a viewer that starts nothing, but joins a session that
+	// is there. Of the rest Pty counts for its size.
+	Join *Join
 	// Unseen says that what the near side shows reaches no terminal: nobody
 	// there answers what a program asks its terminal.
 	Unseen bool
+}
+
+// Join is how a viewer joins a session that is there.
+type Join struct {
+	Number uint32 // of the session
+	// ReadOnly keeps the viewer's input, signals and sizes from the program.
+	ReadOnly bool
+	// Steal sends all other viewers away.
+	Steal bool
+	// Scrollback is how many lines above the screen are shown first.
+	Scrollback uint32
 }
 
 // Exit is how a program ended.
@@ -168,7 +184,14 @@ type (
 		Status  uint32
 		Message string
 	}
-	noticePayload struct {
+	attachPayload struct {
+		Session    uint32
+		ReadOnly   bool
+		Steal      bool
+		Scrollback uint32
+	}
+	detachedPayload struct{ Message string }
+	noticePayload   struct {
 		Progress bool
 		Text     string
 	}

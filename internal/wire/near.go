@@ -27,6 +27,9 @@ var errTorn = errors.New("connection lost")
 type Handler interface {
 	Output(s Stream, p []byte)
 	EndOutput(s Stream)
+	// Exited is told how the program ended, after all output and before the
+	// far side is told that it may forget that. It may write to a disk.
+	Exited(e Exit)
 	InputSafe(offset uint64)
 	Ready()
 	Notice(n Notice)
@@ -55,7 +58,19 @@ type Session struct {
 	exit     *Exit
 	failure  *Failure
 	complete chan struct{}
+	away     *Detached
+	told     bool // the handler knows that the program runs
+	adopted  bool // another process had the session before; where its input stands is not known yet
+	// exitSafe is closed when the far side may forget the exit; nil is at once.
+	exitSafe <-chan struct{}
+	ending   bool // the handler is being told of the exit
 }
+
+// Detached says that a viewer was sent away, by another one or by a command: no
+// failure, and the program goes on.
+type Detached struct{ Message string }
+
+func (d *Detached) Error() string { return d.Message }
 
 // NewSession returns a session that is not yet connected. The id must be
 // unguessable and never used before: the far side knows the session by it.
@@ -65,6 +80,20 @@ func NewSession(id string, start Start, h Handler) *Session {
 		s.size = start.Pty.Size
 		// A PTY has one output stream.
 		s.ends[Stderr], s.ended[Stderr] = new(uint64), true
+	}
+	return s
+}
+
+// AdoptSession returns a session that another process has started and has let
+// go of, with output received up to the offsets. Its input goes on where the far
+// side says: nothing may be written before the handler was told Ready.
+func AdoptSession(id string, pty *Pty, stdout, stderr uint64, h Handler) *Session {
+	s := NewSession(id, Start{Pty: pty}, h)
+	s.seen, s.adopted = true, true
+	s.received[Stdout], s.received[Stderr] = stdout, stderr
+	s.handed, s.acked = s.received, s.received
+	if pty != nil {
+		s.received[Stderr], s.handed[Stderr], s.acked[Stderr] = 0, 0, 0
 	}
 	return s
 }
@@ -147,6 +176,8 @@ func (s *Session) Result() (Exit, error) {
 	switch {
 	case s.failure != nil:
 		return Exit{}, s.failure
+	case s.away != nil:
+		return Exit{}, s.away
 	case s.exit != nil:
 		return *s.exit, nil
 	}
@@ -163,6 +194,27 @@ func (s *Session) Fail(f *Failure) {
 	}
 	s.failure = f
 	s.finish()
+}
+
+// sentAway ends a viewer's session that goes on without it.
+func (s *Session) sentAway(message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isComplete() {
+		return
+	}
+	s.away = &Detached{message}
+	s.finish()
+}
+
+// HoldExit has the far side keep the session, when it has ended, until safe is
+// closed. It is called before Run.
+func (s *Session) HoldExit(safe <-chan struct{}) { s.exitSafe = safe }
+
+// Input returns the offset of the next byte of input.
+func (s *Session) Input() uint64 {
+	end, _ := s.stdin.Offset()
+	return end
 }
 
 func (s *Session) isComplete() bool {
@@ -226,8 +278,17 @@ func (s *Session) checkEnd(stream Stream) {
 
 func (s *Session) checkComplete() {
 	s.mu.Lock()
+	exit := s.exit
+	over := exit != nil && s.ended[Stdout] && s.ended[Stderr] && !s.ending && !s.isComplete()
+	s.ending = s.ending || over
+	s.mu.Unlock()
+	if !over {
+		return
+	}
+	s.handler.Exited(*exit)
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.exit != nil && s.ended[Stdout] && s.ended[Stderr] && !s.isComplete() {
+	if !s.isComplete() {
 		s.finish()
 	}
 }

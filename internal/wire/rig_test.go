@@ -44,6 +44,8 @@ func (h *fakeHost) Start(id string, s Start) Program {
 	return p
 }
 
+func (h *fakeHost) Join(string, Join) Program { return nil }
+
 func (h *fakeHost) Request(name string, payload []byte) (bool, []byte) {
 	return name == "known", payload
 }
@@ -119,7 +121,15 @@ func (p *fakeProgram) Detach(a *Attachment) {
 	delete(p.attached, a)
 }
 
-func (p *fakeProgram) Output(s Stream) *Buffer {
+func (p *fakeProgram) Output(a *Attachment, s Stream, from uint64) (OutputReader, error) {
+	b := p.stream(s)
+	if b == nil {
+		return nil, nil
+	}
+	return b.Reader(from, a.Credit())
+}
+
+func (p *fakeProgram) stream(s Stream) *Buffer {
 	switch s {
 	case Stdout:
 		return p.out
@@ -133,7 +143,7 @@ func (p *fakeProgram) Safe(_ *Attachment, s Stream, offset uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.safe[s] = offset
-	if b := p.Output(s); b != nil {
+	if b := p.stream(s); b != nil {
 		_ = b.Release(offset)
 	}
 }
@@ -325,6 +335,7 @@ func (k *taker) Output(s Stream, p []byte) {
 	}
 }
 
+func (k *taker) Exited(Exit)             {}
 func (k *taker) EndOutput(s Stream)      { k.note(func() { k.ends[s]++ }) }
 func (k *taker) InputSafe(offset uint64) { k.note(func() { k.safe = offset }) }
 func (k *taker) Ready()                  { k.note(func() { k.ready++ }) }

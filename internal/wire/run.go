@@ -51,7 +51,7 @@ func (r *run) carry(reqs <-chan *ssh.Request) error {
 	var err error
 	select {
 	case <-r.s.complete:
-		r.acknowledgeExit()
+		err = r.settleExit(torn)
 	case <-torn:
 		err = errTorn
 	}
@@ -61,10 +61,25 @@ func (r *run) carry(reqs <-chan *ssh.Request) error {
 	r.wg.Wait()
 	select {
 	case <-r.s.complete: // the last of it came just before the tear
-		err = nil
+		if r.s.exitSafe == nil {
+			err = nil
+		}
 	default:
 	}
 	return err
+}
+
+// settleExit acknowledges the exit once it is safe.
+func (r *run) settleExit(torn <-chan struct{}) error {
+	if r.s.exitSafe != nil {
+		select {
+		case <-r.s.exitSafe:
+		case <-torn:
+			return errTorn
+		}
+	}
+	r.acknowledgeExit()
+	return nil
 }
 
 // open asks for the session, and starts its program if the far side has never
@@ -121,7 +136,11 @@ func (r *run) start() error {
 		return errTorn
 	}
 	r.send()
-	if !ok {
+	switch {
+	case ok:
+	case s.start.Join != nil:
+		s.Fail(&Failure{Status: 125, Message: fmt.Sprintf("there is no session %d on a terminal any more: 'snug ls' lists those that there are", s.start.Join.Number)})
+	default:
 		s.Fail(&Failure{Status: 125, Message: "the machine refused to start the program"})
 	}
 	return nil
@@ -160,6 +179,9 @@ func (s *Start) request() (name string, payload []byte, err error) {
 		return "", nil, &Failure{Status: 125, Message: fmt.Sprintf("TERM has %d bytes, at most %d: set another", len(s.Pty.Term), maxName)}
 	case len(s.Command) > maxStart:
 		return "", nil, tooLong(len(s.Command))
+	case s.Join != nil:
+		j := *s.Join
+		return requestAttach, ssh.Marshal(attachPayload{j.Number, j.ReadOnly, j.Steal, j.Scrollback}), nil
 	case len(s.Args) > 0:
 		payload, err = marshalStart(s.Dir, s.Args)
 		return requestStart, payload, err
@@ -321,6 +343,12 @@ func (r *run) handle(req *ssh.Request) error {
 			return err
 		}
 		s.Fail(&Failure{Status: p.Status & 0xff, Message: clip(p.Message)})
+	case requestDetached:
+		var p detachedPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
+			return err
+		}
+		s.sentAway(clip(p.Message))
 	case requestNotice:
 		var p noticePayload
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
@@ -334,16 +362,20 @@ func (r *run) handle(req *ssh.Request) error {
 }
 
 func (r *run) handleReady(stdin uint64) error {
+	s := r.s
+	s.mu.Lock()
+	first := !s.told
+	s.seen, s.told = true, true
+	if s.adopted {
+		s.adopted = false
+		s.stdin.begin(stdin)
+	}
+	s.mu.Unlock()
 	select {
 	case r.ready <- stdin:
 	default:
 		return errMalformed // said twice
 	}
-	s := r.s
-	s.mu.Lock()
-	first := !s.seen
-	s.seen = true
-	s.mu.Unlock()
 	if first {
 		s.handler.Ready()
 	}

@@ -140,6 +140,10 @@ func (vm *VM) Kill() error {
 	return nil
 }
 
+// Accel is how QEMU runs the guest's instructions; of an adopted machine it is
+// not known.
+func (vm *VM) Accel() Accel { return vm.config.Accel }
+
 // SignOfLife returns once the guest has printed a line on its console, or with
 // the machine's cause of death. It bounds a trial of an acceleration.
 func (vm *VM) SignOfLife(ctx context.Context) error {

@@ -47,6 +47,9 @@ func (p *Process) Output(s wire.Stream, b []byte) {
 }
 
 // EndOutput notes the end of a stream.
+// Exited implements wire.Handler.
+func (p *Process) Exited(wire.Exit) {}
+
 func (p *Process) EndOutput(s wire.Stream) { p.change(func() { p.ended[s]++ }) }
 
 // InputSafe notes how much input the program has.

@@ -1,0 +1,278 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/snugvm/snug/internal/sessionlog"
+	"github.com/snugvm/snug/internal/wire"
+	"github.com/snugvm/snug/screen"
+)
+
+// grace is how long the viewers of a keeper that died have to come back. They
+// do so at once; one that does not has died as well.
+const grace = 10 * time.Second
+
+// past is what a session knows of the time of another keeper.
+type past struct {
+	inputs  []sessionlog.Input
+	before  sessionlog.Totals // input that came before those
+	awaited map[string]bool   // viewers that have not come back yet, by name; true if read-only
+	typed   map[string]uint64 // input by viewer that the agent has, once that is known
+	ended   map[string]bool   // viewers whose input has come to an end
+	timer   *time.Timer
+}
+
+func (p *past) awaits() bool { return p != nil && len(p.awaited) > 0 }
+
+// restore takes up the sessions of a keeper that died: what their logs tell, and
+// what the agent still has.
+func (k *Keeper) restore(ctx context.Context) {
+	programs := k.programs()
+	folders, err := os.ReadDir(k.cfg.Logs)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		k.cfg.Log.Error("restore sessions", "error", err)
+	}
+	for _, folder := range folders {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := k.restoreOne(filepath.Join(k.cfg.Logs, folder.Name()), programs); err != nil {
+			k.cfg.Log.Error("restore a session", "log", folder.Name(), "error", err)
+		}
+	}
+}
+
+// programs asks the agent which programs it has; none if it cannot be reached
+// any more.
+func (k *Keeper) programs() map[string]bool {
+	for conn, err := k.link.next(nil); err == nil; conn, err = k.link.next(conn) {
+		programs, err := wire.AskPrograms(conn)
+		if err == nil {
+			return programs
+		}
+		k.cfg.Log.Info("ask for the programs", "error", err)
+		_ = conn.Close()
+	}
+	return nil
+}
+
+// restoreOne takes up one session. One whose program never ran is its viewer's
+// to ask for again.
+func (k *Keeper) restoreOne(dir string, programs map[string]bool) error {
+	log, state, err := sessionlog.Open(dir, k.cfg.LogOptions)
+	if err != nil {
+		return err
+	}
+	var m memo
+	if err := json.Unmarshal(state.Meta, &m); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", dir, err), log.Close())
+	}
+	k.mu.Lock()
+	k.last = max(k.last, m.Number)
+	k.mu.Unlock()
+	running := programs[m.ID]
+	if !running && !state.Ended() && !state.Ready {
+		return errors.Join(log.Close(), os.RemoveAll(dir))
+	}
+	s := blankSession(k, m)
+	s.journal = &journal{pty: m.Pty, log: log, count: state.Offset}
+	s.met, s.ready, s.size = true, false, wire.Size(state.Size)
+	if err := s.remember(dir); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	k.mu.Lock()
+	k.sessions[m.ID] = s
+	for id := range s.past.awaited {
+		k.names[id] = s
+	}
+	k.users++
+	k.mu.Unlock()
+	s.past.timer = time.AfterFunc(grace, s.giveUp)
+	s.resume(state, running)
+	return nil
+}
+
+// remember reads what the log tells: the screen, the input, and who looked.
+func (s *session) remember(dir string) error {
+	r, err := sessionlog.NewReader(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	s.past = &past{awaited: make(map[string]bool), ended: make(map[string]bool), typed: make(map[string]uint64)}
+	var to *screen.Screen
+	begun, offset := false, uint64(0)
+	for rec, err := range r.All() {
+		if err != nil {
+			return err
+		}
+		switch e := rec.Event.(type) {
+		case sessionlog.Checkpoint:
+			if !begun {
+				s.past.before = e.Input
+			}
+			if !begun || e.Offset != offset {
+				to = screen.New(int(max(e.Size.Cols, 1)), int(max(e.Size.Rows, 1)), screen.Options{Scrollback: scrollback})
+				_, _ = to.Write(e.Snapshot)
+			}
+			begun, offset = true, e.Offset
+		case sessionlog.Output:
+			_, _ = to.Write(e.Data)
+			offset = e.Offset + uint64(len(e.Data))
+		case sessionlog.Resize:
+			to.Resize(int(e.Size.Cols), int(e.Size.Rows))
+			to.SetPixels(int(e.Size.XPixel), int(e.Size.YPixel))
+		default:
+			s.past.note(e)
+		}
+		if to != nil {
+			to.TakeReplies()
+			s.attention = calls(to.TakeEvents()) || s.attention
+		}
+	}
+	if s.memo.Pty && to != nil {
+		s.title = to.Title()
+		s.out = wire.NewBufferAt(ahead, s.journal.count)
+		s.follow = newFollower(s, s.size)
+		s.follow.screen = to
+		s.follow.begin()
+	}
+	return nil
+}
+
+// note takes note of viewers and what they typed.
+func (p *past) note(e sessionlog.Event) {
+	switch e := e.(type) {
+	case sessionlog.Viewer:
+		if e.Joined {
+			p.awaited[e.ID] = e.ReadOnly
+		} else {
+			delete(p.awaited, e.ID)
+		}
+	case sessionlog.Input:
+		p.inputs = append(p.inputs, e)
+		if e.N == 0 {
+			p.ended[e.Viewer] = true
+		}
+	}
+}
+
+// resume has the session go on with its program, if it has one, or at its end.
+func (s *session) resume(state *sessionlog.State, running bool) {
+	if !s.memo.Pty && running {
+		return // its viewer knows where
+	}
+	var pty *wire.Pty
+	if s.memo.Pty {
+		pty = &wire.Pty{Size: s.size}
+	}
+	s.near = wire.AdoptSession(s.memo.ID, pty, state.Offset, 0, agentSide{s})
+	if running {
+		go s.carry() // ends when the session does, at the latest with the link
+		return
+	}
+	failure := &wire.Failure{Status: 255, Message: wire.ErrForgotten.Error()}
+	if state.Failure != nil {
+		failure = &wire.Failure{Status: state.Failure.Status, Message: state.Failure.Message}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.near.Fail(failure)
+	s.ready, s.ended = true, true
+	if state.Exit != nil {
+		s.exit = wire.Exit{Status: state.Exit.Status, Signal: state.Exit.Signal, Core: state.Exit.Core}
+	} else {
+		s.failure = failure
+	}
+	s.closeOutput()
+	s.past.count(state.Input.All)
+	close(s.running)
+}
+
+// count finds out how much of each viewer's input is in the first all bytes of
+// the session's input.
+func (p *past) count(all uint64) {
+	at := p.before.All
+	for id, n := range p.before.By {
+		p.typed[id] = n
+	}
+	cut := make(map[string]bool)
+	for _, e := range p.inputs {
+		n := e.N
+		if !e.Ignored {
+			at += e.N
+			if at > all {
+				n -= min(n, at-all)
+			}
+		}
+		if cut[e.Viewer] {
+			continue
+		}
+		p.typed[e.Viewer] += n
+		cut[e.Viewer] = n < e.N
+	}
+	p.inputs = nil
+}
+
+// account tells the viewers of the keeper before what of their input has
+// arrived. The caller holds mu.
+func (s *session) account(all uint64) {
+	if s.past == nil {
+		return
+	}
+	s.safe = all
+	s.past.count(all)
+	for _, v := range s.views {
+		switch {
+		case !v.back:
+		case s.memo.Pty:
+			v.typed = s.past.typed[v.a.ID()]
+		default:
+			v.typed = all
+		}
+	}
+}
+
+// welcome takes up a viewer of the keeper before. The caller holds mu.
+func (s *session) welcome(v *view) {
+	if s.past == nil {
+		return
+	}
+	id := v.a.ID()
+	readOnly, awaited := s.past.awaited[id]
+	if !awaited {
+		return
+	}
+	delete(s.past.awaited, id)
+	v.back, v.readOnly, v.typed, v.inputEnded = true, readOnly, s.past.typed[id], s.past.ended[id]
+	if s.near == nil { // on pipes, of which the viewer has what is not safe
+		stdout, stderr := v.a.From()
+		s.out, s.err = wire.NewBufferAt(held, stdout), wire.NewBufferAt(held, stderr)
+		v.shown[wire.Stdout], v.shown[wire.Stderr] = stdout, stderr
+		s.near = wire.AdoptSession(s.memo.ID, nil, stdout, stderr, agentSide{s})
+		s.holdExit()
+		go s.carry() // ends when the session does, at the latest with the link
+	}
+}
+
+// giveUp waits no longer for viewers to come back.
+func (s *session) giveUp() {
+	s.mu.Lock()
+	s.past.awaited = nil
+	if s.near == nil {
+		s.near = wire.AdoptSession(s.memo.ID, nil, 0, 0, agentSide{s})
+		go s.carry() // likewise
+		s.near.Signal("HUP")
+	}
+	over := s.over()
+	s.mu.Unlock()
+	if over {
+		s.keeper.forget(s)
+	}
+}
