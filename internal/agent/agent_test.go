@@ -56,6 +56,8 @@ type sink struct {
 	notices []string
 }
 
+func (k *sink) Flushed(uint64) {}
+
 func (k *sink) Output(s wire.Stream, p []byte) {
 	k.mu.Lock()
 	k.out[s].Write(p)

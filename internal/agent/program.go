@@ -189,7 +189,11 @@ func (p *program) copyOutput(stream wire.Stream, from *os.File, to *wire.Buffer)
 			_ = from.SetReadDeadline(time.Now().Add(quiet))
 		}
 		n, err := from.Read(buf)
-		if n > 0 && to.Append(p.output(stream, buf[:n])) != nil {
+		data := buf[:n]
+		if n > 0 && p.files.packets {
+			data = p.unpack(data)
+		}
+		if len(data) > 0 && to.Append(p.output(stream, data)) != nil {
 			return
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) && !final {
@@ -200,6 +204,21 @@ func (p *program) copyOutput(stream wire.Stream, from *os.File, to *wire.Buffer)
 			return
 		}
 	}
+}
+
+// unpack returns the output in a packet of the terminal's, and tells that the
+// terminal has thrown output away. A flush of input alone means nothing: readline
+// does that whenever it shows its prompt.
+func (p *program) unpack(packet []byte) []byte {
+	if packet[0]&unix.TIOCPKT_FLUSHWRITE != 0 {
+		offset, _ := p.out.Offset()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for a := range p.attached {
+			a.Flushed(offset)
+		}
+	}
+	return packet[1:]
 }
 
 // copyInput writes input to the program and says how far it got.

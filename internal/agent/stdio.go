@@ -18,6 +18,7 @@ type stdio struct {
 	in, out, err *os.File
 	child        []*os.File // stdin, stdout, stderr
 	tty          bool
+	packets      bool // each read of the master begins with a byte of its state
 }
 
 // openStdio opens a PTY with its size and modes set, or pipes.
@@ -29,7 +30,7 @@ func openStdio(pty *wire.Pty, size wire.Size, owner int) (*stdio, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &stdio{in: master, out: master, child: []*os.File{slave, slave, slave}, tty: true}
+	f := &stdio{in: master, out: master, child: []*os.File{slave, slave, slave}, tty: true, packets: packetMode(master)}
 	if err := prepareTTY(slave, pty.Modes, size, owner); err != nil {
 		f.closeChild()
 		f.close()
@@ -79,6 +80,12 @@ func openPTY() (master, slave *os.File, err error) {
 		return nil, nil, fmt.Errorf("no pty: %w", err)
 	}
 	return master, os.NewFile(uintptr(fd), name), nil
+}
+
+// packetMode has reads of the master tell when the terminal threw output away, as
+// it does at a ^C. Where it cannot be had, nobody knows.
+func packetMode(master *os.File) bool {
+	return unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCPKT, 1) == nil
 }
 
 func openSlave(master int, name string) (int, error) {

@@ -134,6 +134,8 @@ type watcher struct {
 	n       uint64
 }
 
+func (w *watcher) Flushed(uint64) {}
+
 func (w *watcher) Output(s wire.Stream, p []byte) {
 	w.n += uint64(len(p))
 	w.session.Ack(s, w.n)

@@ -260,6 +260,9 @@ func (v *viewer) Output(stream wire.Stream, p []byte) {
 // EndOutput has nothing to do: the process's own end closes its files.
 func (v *viewer) EndOutput(wire.Stream) {}
 
+// Flushed has nothing to do: a keeper sends no such thing.
+func (v *viewer) Flushed(uint64) {}
+
 // Exited has nothing to do: Result tells it.
 func (v *viewer) Exited(wire.Exit) {}
 

@@ -90,7 +90,7 @@ func (s *session) Attach(a *wire.Attachment) {
 	}
 	s.met = true
 	if s.ready || s.ended && s.failure == nil {
-		a.Ready(v.inputTo())
+		v.greet()
 	} else if s.notice.Text != "" {
 		a.Notice(s.notice)
 	}
@@ -99,13 +99,16 @@ func (s *session) Attach(a *wire.Attachment) {
 	}
 }
 
-// inputTo is the offset of the input that the viewer is to send next. On pipes
-// the viewer's input is the session's.
-func (v *view) inputTo() uint64 {
-	if v.s.memo.Pty {
-		return v.typed
+// greet tells a viewer that the program runs, and where its input goes on: on
+// pipes that is the session's own. The keeper before may have taken the last word
+// on what is safe with it, and a viewer that has used up its credit says nothing
+// before it hears one.
+func (v *view) greet() {
+	if !v.s.memo.Pty && v.back {
+		v.typed = v.s.near.Input()
 	}
-	return v.s.near.Input()
+	v.a.Ready(v.typed)
+	v.a.InputSafe(v.typed)
 }
 
 // id is the viewer's; "" for the keeper itself.

@@ -216,6 +216,8 @@ func (v *viewer) run(r *rig) {
 	})
 }
 
+func (v *viewer) Flushed(uint64) {}
+
 func (v *viewer) Output(s wire.Stream, p []byte) {
 	if v.stalled != nil {
 		<-v.stalled

@@ -229,12 +229,8 @@ func (s *session) account(all uint64) {
 	s.safe = all
 	s.past.count(all)
 	for _, v := range s.views {
-		switch {
-		case !v.back:
-		case s.memo.Pty:
+		if v.back {
 			v.typed = s.past.typed[v.a.ID()]
-		default:
-			v.typed = all
 		}
 	}
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/snugvm/snug/screen"
 )
 
-// again has a viewer reach the next keeper with its session.
+// again has a viewer reach the next keeper with its session, unless that had
+// ended just before.
 func (v *viewer) again(t *testing.T, r *rig) {
 	t.Helper()
 	if err := <-v.ran; err == nil {
-		t.Fatal("the session had ended")
+		v.ran <- nil
+		return
 	}
 	v.dial(r)
 	go func() { v.ran <- v.session.Run(v.conn) }()

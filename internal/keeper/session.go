@@ -257,7 +257,7 @@ func (a agentSide) Ready() {
 	s.start()
 	for _, v := range s.views {
 		if !v.gone {
-			v.a.Ready(v.inputTo())
+			v.greet()
 		}
 	}
 }

@@ -68,6 +68,7 @@ type view struct {
 	shows      *screen.Screen // what its terminal shows once all is acked; nil if that is not known
 	showsAt    uint64         // the output that this is the screen of
 	showsSizes int            // and the sizes, by their count
+	flushTo    uint64         // output before it is not wanted any more
 	unsure     bool           // its terminal has changed its size while live, and what it made of that nobody knows
 	forgot     int            // how often what it shows was forgotten
 	clear      []byte         // goes before a painting from nothing
@@ -109,6 +110,9 @@ func (v *view) Read(p []byte) (int, error) {
 				v.sent += uint64(n)
 				return n, nil
 			}
+		case v.live && v.flushTo > v.in.Next():
+			v.endLive(s)
+			continue
 		case v.live:
 			n, err := v.readLive(p[:room])
 			if n > 0 || err != nil {
@@ -164,6 +168,20 @@ func (v *view) beginCut(behindSince time.Time) {
 	v.run.end = v.in.Next()
 }
 
+// Flushed is told when nobody wants to see output before an offset any more: who
+// has not been sent it yet is shown the screen in its place.
+func (a agentSide) Flushed(offset uint64) {
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.views {
+		if v.live && s.follow != nil {
+			v.flushTo = offset
+		}
+	}
+	s.moved.Broadcast()
+}
+
 // forget ends the live stream, and forgets what the terminal shows.
 func (v *view) forget() {
 	if v.live {
@@ -181,7 +199,10 @@ func (v *view) due() bool {
 	if v.cutting || v.size.Empty() || v.sent != v.acked {
 		return false
 	}
-	end, _ := v.s.out.Offset()
+	end, eof := v.s.out.Offset()
+	if end < v.flushTo && !eof {
+		return false // it is about to come
+	}
 	return v.shows == nil || v.showsAt != end || v.showsSizes != v.s.sizes || v.fits(v.s.size)
 }
 

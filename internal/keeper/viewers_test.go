@@ -139,3 +139,24 @@ func TestThereIsNothingToAttachToWhereThereIsNoTerminal(t *testing.T) {
 	}
 	_ = pipes.session.CloseWrite()
 }
+
+// What a program has written before ^C is stale then: a viewer that has yet to
+// see it is shown the screen.
+func TestWhatWasWrittenBeforeAnInterruptIsNotShownAfterIt(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := &viewer{ready: make(chan struct{}), ran: make(chan error, 1), stalled: make(chan struct{})}
+	v.dial(r)
+	v.session = wire.NewSession(wire.NewID(), onPty("trap 'echo; echo interrupted; exit 4' INT; seq 1 100000; sleep 100 & wait"), v)
+	v.run(r)
+	<-v.ready
+	_, _ = v.session.Write([]byte{3})
+	close(v.stalled)
+	exit, err := v.end(t)
+	if err != nil || exit.Status != 4 {
+		t.Fatalf("exit %+v, %v", exit, err)
+	}
+	if text := v.text(wire.Stdout); len(text) > wire.Credit+64<<10 || !strings.Contains(text, "interrupted") {
+		t.Errorf("%d bytes were shown, which end with %.200q", len(text), text[max(0, len(text)-200):])
+	}
+}

@@ -130,6 +130,14 @@ func (a *Attachment) Ready(stdin uint64) {
 	}
 }
 
+// Flushed says that the program's terminal threw output away that followed an
+// offset of stdout, so that nobody wants to see what is before it any more.
+func (a *Attachment) Flushed(offset uint64) {
+	if a.snug {
+		a.box.sendFlush(offset)
+	}
+}
+
 // InputSafe acknowledges input.
 func (a *Attachment) InputSafe(offset uint64) {
 	if a.snug {
@@ -505,7 +513,12 @@ func (a *Attachment) maybeFinish() {
 		default:
 			sendExit(ch, exit)
 		}
-		_ = a.ch.CloseWrite()
+		a.mu.Lock()
+		silent := a.pumping == 0
+		a.mu.Unlock()
+		if silent { // CloseWrite and Write must not meet
+			_ = a.ch.CloseWrite()
+		}
 		if !a.snug {
 			_ = a.ch.Close()
 		}

@@ -30,6 +30,7 @@ const (
 	requestEnd      = "eof@snug"
 	requestFailure  = "failure@snug"
 	requestNotice   = "notice@snug"
+	requestFlush    = "flush@snug"
 	requestAttach   = "attach@snug"
 	requestDetached = "detached@snug"
 	requestUnseen   = "unseen@snug"
@@ -175,7 +176,7 @@ type (
 		Stdout, Stderr uint64
 	}
 	terminfoPayload struct{ Entry string }
-	readyPayload    struct{ Stdin uint64 }
+	readyPayload    struct{ Offset uint64 }
 	offsetPayload   struct {
 		Stream uint32
 		Offset uint64

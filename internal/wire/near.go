@@ -31,6 +31,8 @@ type Handler interface {
 	// far side is told that it may forget that. It may write to a disk.
 	Exited(e Exit)
 	InputSafe(offset uint64)
+	// Flushed is told when nobody wants to see stdout before offset any more.
+	Flushed(offset uint64)
 	Ready()
 	Notice(n Notice)
 }

@@ -18,6 +18,7 @@ type outbox struct {
 	closed  bool
 	notices []Notice
 	ready   *uint64
+	flush   *uint64
 	acks    [streams]*uint64
 	ends    [streams]*uint64
 	size    *Size
@@ -69,6 +70,8 @@ func (o *outbox) signal(name string) {
 }
 
 func (o *outbox) sendReady(stdin uint64) { o.post(func() { o.ready = &stdin }) }
+
+func (o *outbox) sendFlush(offset uint64) { o.post(func() { o.flush = &offset }) }
 
 func (o *outbox) ack(s Stream, offset uint64) { o.post(func() { o.acks[s] = &offset }) }
 
@@ -128,6 +131,9 @@ func (o *outbox) take() (batch []request, last func(sender), closed bool) {
 	if o.ready != nil {
 		add(requestReady, readyPayload{*o.ready})
 	}
+	if o.flush != nil {
+		add(requestFlush, readyPayload{*o.flush})
+	}
 	if o.size != nil {
 		add(requestWindowChange, newWindowPayload(*o.size))
 	}
@@ -145,7 +151,7 @@ func (o *outbox) take() (batch []request, last func(sender), closed bool) {
 		}
 	}
 	o.notices, o.signals = nil, nil
-	o.ready, o.size = nil, nil
+	o.ready, o.flush, o.size = nil, nil, nil
 	o.acks, o.ends = [streams]*uint64{}, [streams]*uint64{}
 	return batch, o.last, o.closed
 }

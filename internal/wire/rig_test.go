@@ -335,6 +335,8 @@ func (k *taker) Output(s Stream, p []byte) {
 	}
 }
 
+func (k *taker) Flushed(uint64) {}
+
 func (k *taker) Exited(Exit)             {}
 func (k *taker) EndOutput(s Stream)      { k.note(func() { k.ends[s]++ }) }
 func (k *taker) InputSafe(offset uint64) { k.note(func() { k.safe = offset }) }

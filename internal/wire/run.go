@@ -319,7 +319,7 @@ func (r *run) handle(req *ssh.Request) error {
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
 			return err
 		}
-		return r.handleReady(p.Stdin)
+		return r.handleReady(p.Offset)
 	case requestAck:
 		stream, offset, err := parseOffset(req.Payload)
 		if err != nil || stream != Stdin {
@@ -343,6 +343,12 @@ func (r *run) handle(req *ssh.Request) error {
 			return err
 		}
 		s.Fail(&Failure{Status: p.Status & 0xff, Message: clip(p.Message)})
+	case requestFlush:
+		var p readyPayload
+		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
+			return err
+		}
+		s.handler.Flushed(p.Offset)
 	case requestDetached:
 		var p detachedPayload
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {

@@ -46,6 +46,9 @@ func (p *Process) Output(s wire.Stream, b []byte) {
 	p.Ack(s, uint64(end))
 }
 
+// Flushed implements wire.Handler.
+func (p *Process) Flushed(uint64) {}
+
 // EndOutput notes the end of a stream.
 // Exited implements wire.Handler.
 func (p *Process) Exited(wire.Exit) {}
