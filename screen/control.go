@@ -67,6 +67,7 @@ var escapes = [128]func(*Screen){
 func (s *Screen) alignmentTest() {
 	s.resetMargins()
 	s.moveTo(0, 0)
+	s.overwrite(0, 0, s.cols, s.rows)
 	for _, r := range s.buf.rows {
 		r.reset('E')
 	}

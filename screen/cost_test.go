@@ -63,6 +63,14 @@ func TestMemoryIsBoundedWhateverIsWritten(t *testing.T) {
 		"titles": func(i int) string {
 			return fmt.Sprintf("\x1b]2;%d\x1b\\\x1b[22;0t\x1b]52;c;%s\x1b\\", i, strings.Repeat("A", 4000))
 		},
+		"images": func(i int) string {
+			return fmt.Sprintf("\x1b[%d;%dH\x1bPq%s~\x1b\\", 1+i%24, 1+i/24%80, strings.Repeat("?", 32<<10))
+		},
+		"stored images":   func(i int) string { return fmt.Sprintf("\x1b_Ga=t,i=%d;%s\x1b\\", i+1, strings.Repeat("A", 4000)) },
+		"image in pieces": func(int) string { return "\x1b_Ga=t,i=1,m=1;" + strings.Repeat("\x1b\\\x1b_Gm=1;A", 500) + "\x1b\\" },
+		"placements": func(i int) string {
+			return fmt.Sprintf("\x1b_Ga=T,i=1,c=1,r=1,p=%d;AAAA\x1b\\\x1b_Ga=p,i=1,c=1,r=1,p=%[1]d\x1b\\\x1b_Ga=p,U=1,i=1,p=%[1]d\x1b\\", i+1)
+		},
 		"keyboard":         func(int) string { return "\x1b[>1u" },
 		"alternate screen": func(int) string { return "\x1b[?1049h\x1b[?1049l" },
 		"repetition":       func(int) string { return "x\x1b[65535b" },
@@ -71,6 +79,7 @@ func TestMemoryIsBoundedWhateverIsWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := heap()
 			s := New(80, 24, Options{Scrollback: 1000})
+			s.SetPixels(800, 480)
 			for i, written := 0, 0; i < 20000 && written < 8<<20; i++ {
 				n, _ := s.Write([]byte(output(i)))
 				written += n

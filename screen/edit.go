@@ -19,6 +19,7 @@ func (s *Screen) deleteRows(y, n int, scroll bool) {
 	if !kept {
 		s.severBefore(y)
 	}
+	s.buf.images.move(y, s.bottom, -n)
 	if n == 1 { // nearly always
 		gone := rows[y]
 		if kept {
@@ -48,6 +49,7 @@ func (s *Screen) insertRows(y, n int) {
 	}
 	rows := s.buf.rows
 	s.severBefore(y)
+	s.buf.images.move(y, s.bottom, n)
 	rotate(rows[y:s.bottom+1], s.bottom+1-y-n)
 	for _, fresh := range rows[y : y+n] {
 		fresh.reset(blank)
@@ -77,6 +79,7 @@ func rotate(rows []*row, n int) {
 // moveColumns moves the text between the left and right margins, and y and the bottom margin, up by n, or down.
 func (s *Screen) moveColumns(y, n int, blank cell) {
 	rows := s.buf.rows
+	s.overwrite(s.left, y, s.right+1, s.bottom+1)
 	for i := y; i <= s.bottom; i++ {
 		rows[i].split(s.left)
 		rows[i].split(s.right + 1)
@@ -122,6 +125,7 @@ func (s *Screen) deleteLines(n int) {
 func (s *Screen) insertChars(n int) {
 	s.pending = false
 	if s.x >= s.left && s.x <= s.right {
+		s.overwrite(s.x, s.y, s.right+1, s.y+1)
 		s.row().insert(s.x, n, s.right+1, s.blank())
 	}
 }
@@ -130,6 +134,7 @@ func (s *Screen) insertChars(n int) {
 func (s *Screen) deleteChars(n int) {
 	s.pending = false
 	if s.x >= s.left && s.x <= s.right {
+		s.overwrite(s.x, s.y, s.right+1, s.y+1)
 		s.row().remove(s.x, n, s.right+1, s.blank())
 	}
 }
@@ -137,11 +142,13 @@ func (s *Screen) deleteChars(n int) {
 // eraseChars is ECH, which knows no margins.
 func (s *Screen) eraseChars(n int) {
 	s.pending = false
+	s.overwrite(s.x, s.y, min(s.x+n, s.cols), s.y+1)
 	s.row().erase(s.x, min(s.x+n, s.cols), s.blank())
 }
 
 // insertColumns is DECIC at column x.
 func (s *Screen) insertColumns(x, n int) {
+	s.overwrite(x, s.top, s.right+1, s.bottom+1)
 	for _, r := range s.buf.rows[s.top : s.bottom+1] {
 		r.insert(x, n, s.right+1, s.blank())
 	}
@@ -149,6 +156,7 @@ func (s *Screen) insertColumns(x, n int) {
 
 // deleteColumns is DECDC at column x.
 func (s *Screen) deleteColumns(x, n int) {
+	s.overwrite(x, s.top, s.right+1, s.bottom+1)
 	for _, r := range s.buf.rows[s.top : s.bottom+1] {
 		r.remove(x, n, s.right+1, s.blank())
 	}
@@ -180,6 +188,9 @@ func (s *Screen) eraseDisplay(what int, selective bool) {
 		s.eraseLine(1, selective)
 		to = s.y
 	case 2:
+		if !selective {
+			s.buf.images.drop((*image).above) // as kitty does
+		}
 	case 3:
 		if !selective {
 			s.history.clear()
@@ -195,6 +206,7 @@ func (s *Screen) eraseDisplay(what int, selective bool) {
 
 // eraseIn erases cells of a row, with selective only those that DECSCA does not protect.
 func (s *Screen) eraseIn(y, from, to int, selective bool) {
+	s.overwrite(from, y, to, y+1)
 	r, blank := s.buf.rows[y], s.blank()
 	if !selective {
 		r.erase(from, to, blank)

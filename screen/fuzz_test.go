@@ -21,7 +21,7 @@ func FuzzWrite(f *testing.F) {
 		if len(text) > 4096 {
 			return
 		}
-		s := New(int(cols%50), int(rows%20), Options{Scrollback: 30})
+		s := measured(int(cols%50), int(rows%20))
 		half := len(text) / 2
 		_, _ = s.Write(text[:half])
 		from := s.Clone(true)
@@ -52,7 +52,7 @@ func FuzzWrite(f *testing.F) {
 func FuzzCut(f *testing.F) {
 	f.Add([]byte("a\xe4\xb8\x96\x1b[1;2H\x1b]0;title\x1b\\e\xcc\x81"), uint64(1))
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
-		whole, cut := New(20, 6, Options{Scrollback: 30}), New(20, 6, Options{Scrollback: 30})
+		whole, cut := measured(20, 6), measured(20, 6)
 		_, _ = whole.Write(text)
 		r := rand.New(rand.NewPCG(seed, 0))
 		for rest := text; len(rest) > 0; {

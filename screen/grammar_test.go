@@ -134,6 +134,27 @@ func keyToken(g *grammar) string {
 	return g.pick("\x1b[>1u", "\x1b[>31u", "\x1b[<u", "\x1b[<3u", "\x1b[=5;2u", "\x1b[=8u", "\x1b[>4;2m", "\x1b[>4m", "\x1b=", "\x1b>", "\x1b[3 q", "\x1b[ q")
 }
 
+// imageToken shows, stores and deletes images of a few cells.
+func imageToken(g *grammar) string {
+	id := fmt.Sprintf("i=%d", 1+g.IntN(3))
+	switch g.IntN(8) {
+	case 0, 1:
+		return fmt.Sprintf("\x1bP%sq\"1;1;%d;%d#1!9~-\x1b\\", g.pick("", "0;1"), g.IntN(80), g.IntN(120))
+	case 2, 3:
+		return "\x1b]1337;File=inline=1;" + g.pick("width=3;height=2;preserveAspectRatio=0", "width=40px", "height=1", "width=50%", "doNotMoveCursor=1") + ":" + tinyGIF + g.pick("\a", "\x1b\\")
+	case 4:
+		return "\x1b_Ga=" + g.pick("t", "T", "T,p=1", "T,c=2,r=1,C=1", "T,U=1,c=2,r=2") + "," + g.pick(id, id, "q=2") + ",s=25,v=50,f=24" + g.pick(",m=1", "", "") + ";AAAA\x1b\\"
+	case 5:
+		return "\x1b_G" + g.pick("m=1", "m=0", "q=2,m=1", "m=0") + ";BBBB\x1b\\"
+	case 6:
+		return "\x1b_Ga=p," + id + g.pick("", ",p=1", ",p=2,z=3", ",c=3", ",r=3,C=1", ",c=2,r=2,U=1", ",P=2", ",x=5,w=9") + "\x1b\\"
+	}
+	return "\x1b_Ga=d,d=" + g.pick("a", "A", "i,"+id, "I,"+id, "i,p=1,"+id, "c", "C", "p,x=2,y=2", "x,x=1", "y,y=1", "z,z=3", "q,x=1,y=1,z=0", "R,x=1,y=2", "n") + "\x1b\\"
+}
+
+// tinyGIF is an image of one pixel.
+const tinyGIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+
 func charsetToken(g *grammar) string {
 	return g.pick("\x1b(0", "\x1b(B", "\x1b)0", "\x1b*0", "\x1b+A", "\x0e", "\x0f", "\x1bn", "\x1bo", "\x1bN", "\x1bO", "\x1b(A")
 }
@@ -144,7 +165,7 @@ func oddToken(g *grammar) string {
 }
 
 func brokenToken(g *grammar) string {
-	return g.pick("\x1b", "\x1b[", "\x1b[1;2", "\x1b[?", "\x1b[1:", "\x1b]", "\x1b]2;half", "\x1bP1$", "\x1bP$q", "\x1bX", "\x1b(", "\xe4\xb8", "\xf0\x9f", "\xff", "\xc2\x9b", "\xed\xa0\x80",
+	return g.pick("\x1b", "\x1b[", "\x1b[1;2", "\x1b[?", "\x1b[1:", "\x1b_", "\x1b_Ga=T,i=1;", "\x1b_X", "\x1b]1337;File=", "\x1bPq#1~", "\x1b]", "\x1b]2;half", "\x1bP1$", "\x1bP$q", "\x1bX", "\x1b(", "\xe4\xb8", "\xf0\x9f", "\xff", "\xc2\x9b", "\xed\xa0\x80",
 		"\x1b[<<", "\x1b]!", "\x1b  ", "\x1b[ ")
 }
 
@@ -158,7 +179,7 @@ var (
 var everything = []func(*grammar) string{
 	wordToken, wordToken, wordToken, wordToken, wideToken, wideToken, clusterToken, clusterToken, sgrToken, sgrToken, moveToken, moveToken,
 	moveToken, marginToken, rectToken, modeToken, screenToken, oscToken, keyToken, charsetToken, oddToken, brokenToken,
-	eraseToken, editToken, editToken, selectToken,
+	eraseToken, editToken, editToken, selectToken, imageToken, imageToken,
 }
 
 // shrink leaves out tokens as long as fails says that the rest still does.

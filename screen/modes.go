@@ -41,6 +41,8 @@ const (
 	modePaste
 	modeSynchronized
 	modeColorScheme
+	modeSixelDisplay // DECSDM
+	modeSixelRight
 )
 
 // modeSet holds the modes that are on.
@@ -86,6 +88,7 @@ var decModes = [...]numbered{
 	{66, modeKeypad, nil},
 	{67, modeBackspace, nil},
 	{69, modeMargins, func(s *Screen, _ bool) { s.left, s.right, s.pending = 0, s.cols-1, false }},
+	{80, modeSixelDisplay, nil},
 	{1000, modeMouse, nil},
 	{1002, modeMouseButton, nil},
 	{1003, modeMouseAny, nil},
@@ -101,6 +104,7 @@ var decModes = [...]numbered{
 	{2004, modePaste, nil},
 	{2026, modeSynchronized, nil},
 	{2031, modeColorScheme, nil},
+	{8452, modeSixelRight, nil},
 }
 
 // setModes is SM or RM, and with the DEC modes DECSET or DECRST.

@@ -16,6 +16,10 @@ const (
 func (s *Screen) dispatchOSC(text []byte, byBell bool) {
 	s.adjacent = false
 	s.charsets.shifted = 0
+	if bytes.HasPrefix(text, []byte(itermFile)) {
+		s.inlineImage(text)
+		return
+	}
 	number, rest, _ := bytes.Cut(text, []byte{';'})
 	n, err := strconv.Atoi(string(number))
 	if err != nil || n < 0 || n > 9999 {

@@ -10,6 +10,8 @@ type painter struct {
 	out  []byte
 	seen int // how much of out term has been written
 
+	without bool // images are left out
+
 	lines    []packedLine // of the scrollback, that are to pass through the screen
 	styles   []uint32     // of to, by their number: one more than the number in term, 0 if not known
 	clusters []uint32     // the same
@@ -17,6 +19,7 @@ type painter struct {
 }
 
 func newPainter(term, to *Screen, lines []packedLine) *painter {
+	term.SetPixels(to.pixels.x, to.pixels.y)
 	// Numbers must stay as they are while the painter knows them.
 	term.tab.styles.limit, term.tab.clusters.limit, term.tab.links.limit = 8*maxStyles, 8*maxClusters, 8*maxLinks
 	return &painter{
@@ -81,6 +84,7 @@ func (p *painter) paint() {
 		p.neutral()
 	}
 	p.paintSettings()
+	p.paintLoading()
 	p.paintCursor()
 	p.out = append(p.out, p.to.parser.unfinished()...)
 }
@@ -101,6 +105,7 @@ func (p *painter) enterAlternate() {
 func (p *painter) mainDiffers() bool {
 	have, want := &p.term.main, &p.to.main
 	return len(p.lines) > 0 || have.saved != p.savedCursor(want.saved) || !have.keys.equal(&want.keys) ||
+		!p.without && !have.images.equal(&want.images) ||
 		!slices.EqualFunc(have.rows, want.rows, func(h, w *row) bool { return h.wrapped == w.wrapped && p.equal(h, w) })
 }
 
@@ -146,6 +151,7 @@ func (p *painter) neutral() {
 func (p *painter) paintBuffer(to *buffer, lines []packedLine) {
 	p.paintSaved(to.saved) // before the text, since it may have to write some
 	p.paintRows(to.rows, lines)
+	p.paintImages(&to.images)
 	p.paintKeys(&to.keys)
 }
 

@@ -118,7 +118,7 @@ func (p *painter) paintRow(y int, cells []cell, wrapped bool) {
 // paintBlank erases from x to where something else shall be, and returns that column.
 func (p *painter) paintBlank(x, y int, c cell, want func(int) cell) int {
 	end := x + 1
-	for end < p.term.cols && want(end) == c {
+	for end < p.term.cols && want(end) == c && !p.term.pictured(end, y) {
 		end++
 	}
 	p.setBackground(p.term.tab.styles.values[c.style()].Background)

@@ -1,6 +1,9 @@
 package screen
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // The parser is the state machine of the VT500 series (Paul Flo Williams, https://vt100.net/emu/dec_ansi_parser) with
 // UTF-8 in place of eight-bit controls. C1 controls are recognised as ESC and a letter only: in UTF-8 their bytes belong
@@ -10,7 +13,7 @@ import "unicode/utf8"
 const (
 	maxParams = 32
 	maxParam  = 1<<16 - 1
-	maxString = 1 << 18 // bytes of an OSC or DCS
+	maxString = 1 << 18 // bytes of an OSC, DCS or APC that is no image
 )
 
 type parserState uint8
@@ -24,7 +27,8 @@ const (
 	stateDCS                      // after DCS, the same as in CSI
 	stateDCSString                // the string of a DCS
 	stateOSC                      // an OSC
-	stateIgnore                   // a string that means nothing: APC, PM, SOS, a malformed DCS
+	stateAPC                      // an APC
+	stateIgnore                   // a string that means nothing: PM, SOS, other APC, a malformed DCS
 	stateOSCIgnore                // an OSC that means nothing: BEL ends it too
 )
 
@@ -36,7 +40,7 @@ type parser struct {
 	inter  byte // an intermediate, space to /
 	final  byte // of a DCS, while its string is collected
 	params params
-	text   []byte // of an OSC or DCS
+	text   []byte // of an OSC, DCS or APC
 
 	utf8    [utf8.UTFMax]byte // the beginning of a character
 	utf8Len int
@@ -195,7 +199,9 @@ func (s *Screen) introduce(b byte) bool {
 		ps.state = stateDCS
 	case ']':
 		ps.state = stateOSC
-	case 'X', '^', '_':
+	case '_':
+		ps.state = stateAPC
+	case 'X', '^':
 		ps.state = stateIgnore
 	default:
 		return false
@@ -333,12 +339,8 @@ func (s *Screen) str(p []byte) int {
 	for n < len(p) && !ps.ends(p[n]) {
 		n++
 	}
-	if ps.state == stateOSC || ps.state == stateDCSString {
-		if len(ps.text)+n <= maxString && (ps.state != stateOSC || len(ps.text) > 0 || n == 0 || isDigit(p[0])) {
-			ps.text = append(ps.text, p[:n]...)
-		} else {
-			ps.abandon()
-		}
+	if n > 0 && (ps.state == stateOSC || ps.state == stateDCSString || ps.state == stateAPC) {
+		ps.collect(p[:n])
 	}
 	if n == len(p) {
 		return n
@@ -351,11 +353,36 @@ func (s *Screen) str(p []byte) int {
 		s.dispatchOSC(ps.text, p[n] == bel)
 	case state == stateDCSString:
 		s.dispatchDCS(ps.text)
+	case state == stateAPC && len(ps.text) > 0:
+		s.graphics(ps.text[1:])
+	}
+	if cap(ps.text) > maxString {
+		ps.text = nil // the next is hardly as long
 	}
 	if p[n] == esc {
 		ps.startEscape()
 	}
 	return n + 1
+}
+
+// collect takes a part of a string, as far as it is one that means something.
+func (p *parser) collect(part []byte) {
+	if len(p.text) == 0 && (p.state == stateOSC && !isDigit(part[0]) || p.state == stateAPC && part[0] != 'G') {
+		p.abandon()
+		return
+	}
+	p.text = append(p.text, part...)
+	if len(p.text) > maxString && (len(p.text) > maxImage || !p.holdsImage()) {
+		p.abandon()
+	}
+}
+
+// holdsImage reports whether the string is an image by sixels or of iTerm2, which may be long.
+func (p *parser) holdsImage() bool {
+	if p.state == stateDCSString {
+		return p.prefix == 0 && p.inter == 0 && p.final == 'q'
+	}
+	return p.state == stateOSC && bytes.HasPrefix(p.text, []byte(itermFile))
 }
 
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }
@@ -401,6 +428,8 @@ func (p *parser) unfinished() []byte {
 		b = append(append(b, "\x1b]"...), p.text...)
 	case stateOSCIgnore:
 		b = append(b, "\x1b]!"...)
+	case stateAPC:
+		b = append(append(b, "\x1b_"...), p.text...)
 	case stateIgnore:
 		b = append(b, "\x1bX"...)
 	}

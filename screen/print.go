@@ -61,6 +61,7 @@ func (s *Screen) printASCII(p []byte) {
 		}
 		limit := s.limit()
 		n := min(len(p), limit-s.x)
+		s.overwrite(s.x, s.y, s.x+n, s.y+1)
 		s.row().write(s.x, p[:n], style)
 		p = p[n:]
 		s.x += n
@@ -131,7 +132,9 @@ func (s *Screen) put(text cell, width int) {
 		}
 	}
 	row, style := s.row(), s.penStyle()
+	s.overwrite(s.x, s.y, s.x+width, s.y+1)
 	if s.modes.has(modeInsert) {
+		s.overwrite(s.x, s.y, limit, s.y+1)
 		row.insert(s.x, width, limit, 0)
 	}
 	row.split(s.x)
@@ -162,6 +165,7 @@ func (s *Screen) wrap() {
 	row := s.row()
 	// Text that is broken by margins is no line that is too long for the terminal.
 	whole := s.left == 0 && s.right == s.cols-1
+	s.overwrite(s.x, s.y, s.x+1, s.y+1) // no text would go on behind an image
 	switch {
 	case s.y == s.bottom:
 		if s.x >= s.left && s.x <= s.right {
@@ -227,10 +231,12 @@ func (s *Screen) combine(r rune, class class) {
 			return
 		}
 	}
+	s.overwrite(x, s.y, x+1, s.y+1)
 	row.cells[x] = c&^textMask | clusterCell(number)
 	row.used = max(row.used, x+1)
 	if widens {
 		adjacent := s.adjacent
+		s.overwrite(x+1, s.y, x+2, s.y+1)
 		row.split(x + 2)
 		row.cells[x] |= wideLead
 		row.cells[x+1] = styled(c.style()) | wideTail

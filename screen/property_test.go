@@ -31,8 +31,15 @@ func hold(t *testing.T, tokens []func(*grammar) string, property func(cols, rows
 	}
 }
 
-func run(cols, rows int, output []string) *Screen {
+// measured is a new screen, with cells of 10x20 pixels.
+func measured(cols, rows int) *Screen {
 	s := New(cols, rows, Options{Scrollback: 30})
+	s.SetPixels(10*s.cols, 20*s.rows)
+	return s
+}
+
+func run(cols, rows int, output []string) *Screen {
+	s := measured(cols, rows)
 	_, _ = s.Write([]byte(strings.Join(output, "")))
 	return s
 }
@@ -44,7 +51,7 @@ func TestAScreenIsSoundAfterAnyOutput(t *testing.T) {
 func TestOutputMayBeCutAnywhere(t *testing.T) {
 	hold(t, everything, func(cols, rows int, output []string) error {
 		whole := run(cols, rows, output)
-		cut := New(cols, rows, Options{Scrollback: 30})
+		cut := measured(cols, rows)
 		text := []byte(strings.Join(output, ""))
 		r := rand.New(rand.NewPCG(uint64(len(text)), 1))
 		for len(text) > 0 {

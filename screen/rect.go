@@ -50,6 +50,7 @@ func (s *Screen) fillRect() {
 		g.shifted = 0
 		c = s.penStyle() | cell(g.translate(byte(char)))
 	}
+	s.overwrite(r.left, r.top, r.right, r.bottom)
 	for _, row := range s.buf.rows[r.top:r.bottom] {
 		row.split(r.left)
 		row.split(r.right)
@@ -86,6 +87,7 @@ func (s *Screen) copyRect() {
 			part[width-1] = 0
 		}
 	}
+	s.overwrite(x, y, x+width, y+height)
 	for i, row := range s.buf.rows[y : y+height] {
 		row.split(x)
 		row.split(x + width)
@@ -114,6 +116,7 @@ func (s *Screen) attributesOfRect(reverse bool) {
 				to = s.cols
 			}
 		}
+		s.overwrite(from, y, to, y+1)
 		s.restyle(s.buf.rows[y], from, to, reverse)
 	}
 }

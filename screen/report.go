@@ -110,6 +110,8 @@ func (s *Screen) reportMode(number int, modes []numbered, prefix string) {
 			state = modeOn
 		case 3:
 			state = modePermanentOff
+		case 80, 8452: // of sixels, which DA says are not known
+			state = modeUnknown
 		case 2027: // grapheme clusters
 			state = modePermanentOn
 		}
@@ -144,8 +146,7 @@ func (s *Screen) windowOperation(p *params) {
 	}
 }
 
-// dispatchDCS executes a device control string: the two questions that programs ask. Sixel images and whatever else
-// there is are consumed and dropped: the screen keeps no pixels.
+// dispatchDCS executes a device control string: the two questions that programs ask, or sixels.
 func (s *Screen) dispatchDCS(text []byte) {
 	ps := &s.parser
 	s.adjacent = false
@@ -153,6 +154,8 @@ func (s *Screen) dispatchDCS(text []byte) {
 		return
 	}
 	switch ps.inter {
+	case 0:
+		s.sixel(text)
 	case '$':
 		s.reportSetting(string(text))
 	case '+':

@@ -7,7 +7,8 @@ import (
 
 // Reset returns bytes that bring a terminal in whatever state to that of one that was just switched on, as far as a
 // [Screen] knows it: what [Screen.Snapshot] is for. It does not reset the terminal as a whole (RIS), which takes the
-// scrollback with it in some, and it leaves the title alone, which has no default.
+// scrollback with it in some, and it leaves alone the title, which has no default, and what kitty's protocol has stored:
+// in other terminals its commands are titles.
 func Reset() []byte {
 	var b strings.Builder
 	b.WriteString("\x18") // CAN ends whatever is unfinished
@@ -17,6 +18,9 @@ func Reset() []byte {
 	const keys = "\x1b[<99u\x1b[=0u" // kitty's keyboard protocol, of which each screen has its own
 	b.WriteString("\x1b[?1049l" + keys + "\x1b[?1049h" + keys + "\x1b[?1049l\x1b[>4;0m")
 	for _, m := range decModes {
+		if m.mode == modeSixelDisplay || m.mode == modeSixelRight {
+			continue // some terminals have these the other way round, and only who draws sixels changes them
+		}
 		number := "\x1b[?" + strconv.Itoa(m.number)
 		b.WriteString(number + final(m) + number + "s") // also what XTRESTORE brings back
 	}

@@ -11,6 +11,7 @@ func TestResetBringsAnyStateToThatOfANewTerminal(t *testing.T) {
 		_, _ = got.Write(Reset())
 		got.title, got.icon, got.titles, got.cwd = "", "", nil, ""
 		got.history = want.history
+		got.main.images.stored, got.loading = nil, nil
 		if d := difference(got.state(), want.state()); d != "" {
 			return fmt.Errorf("reset: %s", d)
 		}

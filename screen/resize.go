@@ -11,6 +11,11 @@ func (s *Screen) Resize(cols, rows int) {
 		return
 	}
 	s.adjacent = false
+	if cols != s.cols {
+		// Lines are broken anew, and what was cut off by the edge is cut elsewhere.
+		s.main.images.shown, s.alt.images.shown = nil, nil
+	}
+	s.pixels.x, s.pixels.y = s.pixels.x*cols/s.cols, s.pixels.y*rows/s.rows
 	here := place{s.x, s.y, s.pending}
 	saved := func(b *buffer) *place { return &place{b.saved.x, b.saved.y, b.saved.pending} }
 	main := &here
@@ -95,6 +100,7 @@ func (b *buffer) resizeRows(cols, rows int, at *place, h *history) {
 		}
 		b.rows[len(b.rows)-1].wrapped = false
 		b.rows = slices.Clone(b.rows)
+		b.images.resized(rows, below-less)
 		return
 	}
 	more := rows - len(b.rows)
@@ -108,6 +114,7 @@ func (b *buffer) resizeRows(cols, rows int, at *place, h *history) {
 		more--
 	}
 	at.y += len(back)
+	b.images.resized(rows, len(back))
 	whole := make([]*row, 0, rows)
 	for _, r := range slices.Backward(back) {
 		whole = append(whole, r)

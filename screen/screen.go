@@ -53,15 +53,17 @@ type Screen struct {
 	palette     map[int]Color
 	cursorShape uint8 // the parameter of DECSCUSR
 	modifyOther uint8 // modifyOtherKeys
+	loading     *loading
 	replies     []byte
 	events      []Event
 }
 
 // buffer is one of the two screens with what belongs to it.
 type buffer struct {
-	rows  []*row
-	saved savedCursor
-	keys  keyStack
+	rows   []*row
+	saved  savedCursor
+	keys   keyStack
+	images images
 }
 
 // savedCursor is what DECSC saves.
@@ -113,13 +115,23 @@ func (s *Screen) powerOn() {
 	s.title, s.icon, s.titles, s.cwd = "", "", nil, ""
 	s.palette = nil
 	s.cursorShape, s.modifyOther = 0, 0
+	s.loading = nil
 }
 
 // Size returns the columns and rows.
 func (s *Screen) Size() (cols, rows int) { return s.cols, s.rows }
 
-// SetPixels tells the size of the screen in pixels, which XTWINOPS 14 and 16 ask for; 0 is unknown and not answered.
-func (s *Screen) SetPixels(x, y int) { s.pixels.x, s.pixels.y = x, y }
+// SetPixels tells the size of the screen in pixels, which XTWINOPS 14 and 16 ask for, and by which images are measured; 0
+// is unknown and not answered. A screen that is resized keeps the size of its cells until it is told another.
+func (s *Screen) SetPixels(x, y int) {
+	w, h, _ := s.cellSize()
+	s.pixels.x, s.pixels.y = max(x, 0), max(y, 0)
+	if nw, nh, _ := s.cellSize(); nw != w || nh != h { // what was measured covers other cells now
+		for _, b := range []*buffer{&s.main, &s.alt} {
+			b.images.drop(func(im *image) bool { return im.measured })
+		}
+	}
+}
 
 // Alternate reports whether the alternate screen is shown.
 func (s *Screen) Alternate() bool { return s.buf == &s.alt }
@@ -219,6 +231,7 @@ func (s *Screen) Clone(scrollback bool) *Screen {
 	c.palette = clonePalette(s.palette)
 	c.replies = slices.Clone(s.replies)
 	c.events = slices.Clone(s.events)
+	c.loading = s.loading.clone()
 	return &c
 }
 
@@ -231,5 +244,6 @@ func (b *buffer) clone() buffer {
 		c.rows[i] = &copied
 	}
 	c.keys.flags = slices.Clone(b.keys.flags)
+	c.images = b.images.clone()
 	return c
 }

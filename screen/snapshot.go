@@ -7,6 +7,9 @@ type SnapshotOptions struct {
 	// Cols and Rows are the size of the terminal; 0 is that of the screen. At another size it shows what the screen
 	// would show after [Screen.Resize].
 	Cols, Rows int
+	// WithoutImages leaves images out. Else they are sent as the program has sent them, up to 4 MiB of them, to a terminal
+	// that may not know their protocol and then shows nothing.
+	WithoutImages bool
 }
 
 // Snapshot returns bytes that bring a terminal that was just switched on, or reset, to this screen: the text of both
@@ -30,6 +33,7 @@ func (s *Screen) Snapshot(opts SnapshotOptions) []byte {
 		lines = s.history.count
 	}
 	p := newPainter(New(cols, rows, Options{}), s, s.history.newest(lines))
+	p.without = opts.WithoutImages
 	p.paint()
 	return p.out
 }

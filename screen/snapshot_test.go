@@ -15,7 +15,8 @@ func TestASnapshotBringsAFreshTerminalToTheSameState(t *testing.T) {
 
 func restores(want *Screen) error {
 	snapshot := want.Snapshot(SnapshotOptions{Scrollback: -1})
-	got := New(want.cols, want.rows, want.opts)
+	got := measured(want.cols, want.rows)
+	got.SetPixels(want.pixels.x, want.pixels.y)
 	_, _ = got.Write(snapshot)
 	if d := difference(got.state(), want.state()); d != "" {
 		return fmt.Errorf("snapshot %q\n%s", snapshot, d)
@@ -57,7 +58,7 @@ func leads(from, to *Screen) error {
 
 func TestAResizedScreenIsSound(t *testing.T) {
 	hold(t, everything, func(cols, rows int, output []string) error {
-		s := New(cols, rows, Options{Scrollback: 30})
+		s := measured(cols, rows)
 		r := rand.New(rand.NewPCG(uint64(len(output)), 2))
 		for _, token := range output {
 			_, _ = s.Write([]byte(token))
@@ -92,7 +93,7 @@ func TestASnapshotForAnotherSizeShowsTheResizedScreen(t *testing.T) {
 		if d := difference(s.state(), before); d != "" {
 			return fmt.Errorf("the screen has changed\n%s", d)
 		}
-		got := New(15, 5, s.opts)
+		got := measured(15, 5)
 		_, _ = got.Write(snapshot)
 		s.Resize(15, 5)
 		if d := difference(got.state(), s.state()); d != "" {
@@ -106,9 +107,9 @@ func TestASnapshotIsACheckpoint(t *testing.T) {
 	hold(t, everything, func(cols, rows int, output []string) error {
 		text := []byte(strings.Join(output, ""))
 		at := len(text) * 2 / 3 // within a sequence or character, as often as not
-		s := New(cols, rows, Options{Scrollback: 30})
+		s := measured(cols, rows)
 		_, _ = s.Write(text[:at])
-		restored := New(cols, rows, s.opts)
+		restored := measured(cols, rows)
 		_, _ = restored.Write(s.Snapshot(SnapshotOptions{Scrollback: -1}))
 		_, _ = s.Write(text[at:])
 		_, _ = restored.Write(text[at:])

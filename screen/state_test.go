@@ -28,6 +28,9 @@ func (s *Screen) state() string {
 		}
 	}
 	fmt.Fprintf(&b, "\nunfinished %q\n", s.parser.unfinished())
+	if s.loading != nil {
+		fmt.Fprintf(&b, "loading %v %q\n", s.loading.first.keys, s.loading.pieces)
+	}
 	fmt.Fprintf(&b, "the next character may join %v\n", s.mayJoin())
 	for i := range s.history.count {
 		l := s.history.line(i)
@@ -40,8 +43,30 @@ func (s *Screen) state() string {
 		for y, r := range buf.rows {
 			s.describeRow(&b, fmt.Sprintf("row %d", y), r.cells, r.wrapped)
 		}
+		buf.images.describe(&b)
 	}
 	return b.String()
+}
+
+// describe writes down images in an order of its own: theirs does not matter.
+func (b *images) describe(to *strings.Builder) {
+	var lines []string
+	for _, im := range b.shown {
+		k := im.kitty
+		lines = append(lines, fmt.Sprintf("image %d,%d %dx%d measured %v %q, kitty %d,%d z %d %s %s\n",
+			im.x, im.y, im.cols, im.rows, im.measured, im.sequence, k.id, k.number, k.z, k.keys, k.data.describe()))
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		to.WriteString(line)
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.stored)) {
+		fmt.Fprintf(to, "stored %d %s\n", id, b.stored[id].describe())
+	}
+}
+
+func (d stored) describe() string {
+	return fmt.Sprintf("%s %q %dx%d %q %d bytes", d.keys, d.pieces, d.width, d.height, d.virtual, d.bytes)
 }
 
 func (s *Screen) describe(st Style) string {
@@ -98,6 +123,36 @@ func (s *Screen) check() error {
 		if buf.rows[s.rows-1].wrapped {
 			return fmt.Errorf("the last row goes on")
 		}
+		if err := s.checkImages(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkImages fails unless images are on the screen, and those that stand in the place of text have it for themselves.
+func (s *Screen) checkImages(buf *buffer) error {
+	shown := buf.images.shown
+	for i, im := range shown {
+		if im.x < 0 || im.y < 0 || im.cols < 1 || im.rows < 1 || im.x+im.cols > s.cols || im.y+im.rows > s.rows {
+			return fmt.Errorf("an image of %dx%d is at %d,%d", im.cols, im.rows, im.x, im.y)
+		}
+		if im.above() {
+			continue
+		}
+		for y := im.y; y < im.y+im.rows; y++ {
+			if slices.ContainsFunc(buf.rows[y].cells[im.x:im.x+im.cols], func(c cell) bool { return c != 0 }) {
+				return fmt.Errorf("something is below the image at %d,%d, in row %d", im.x, im.y, y)
+			}
+		}
+		for _, other := range shown[:i] {
+			if !other.above() && other.intersects(im.x, im.y, im.x+im.cols, im.y+im.rows) {
+				return fmt.Errorf("images lie over each other at %d,%d", im.x, im.y)
+			}
+		}
+	}
+	if len(shown) > maxImages || len(buf.images.stored) > maxImages || buf.images.bytes()+s.loading.bytes() > maxImageBytes {
+		return fmt.Errorf("%d images, %d stored, %d bytes", len(shown), len(buf.images.stored), buf.images.bytes())
 	}
 	return nil
 }
