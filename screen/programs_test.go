@@ -25,16 +25,22 @@ const castCols, castRows = 80, 24
 
 func play(t *testing.T, argv ...string) *player {
 	t.Helper()
+	return playIn(t, t.TempDir(), nil, argv...)
+}
+
+// playIn is play in a folder, and with more in its environment.
+func playIn(t *testing.T, home string, env []string, argv ...string) *player {
+	t.Helper()
 	if _, err := exec.LookPath(argv[0]); err != nil {
 		t.Fatalf("%v\ninstall it: apt-get install %s (Debian)", err, argv[0])
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	home := t.TempDir()
 	cmd.Dir = home
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TERM=xterm-256color", "COLORTERM=truecolor", "LC_ALL=C.UTF-8", "PS1=$ ", "LESSHISTFILE=-",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 	}
+	cmd.Env = append(cmd.Env, env...)
 	return &player{
 		t: t, console: ptytest.Start(t, terminal.Size{Cols: castCols, Rows: castRows}, cmd), screen: New(castCols, castRows, Options{Scrollback: 1000}),
 	}
@@ -151,30 +157,35 @@ func TestProgramsLookAsInTmux(t *testing.T) {
 	o := startOracle(t, castCols, castRows)
 	for name, program := range programs {
 		t.Run(name, func(t *testing.T) {
-			cast := program(t)
-			t.Logf("%d bytes", len(cast))
 			o.t = t
-			s := New(castCols, castRows, Options{})
-			o.write(reset)
-			// Seen not only at the end, where most programs have tidied up.
-			for looks := 12; len(cast) > 0; looks-- {
-				piece := cast[:min(len(cast), max(1, len(cast)/max(looks, 1)))]
-				var b Boundary
-				if n := b.Scan(piece); n > 0 {
-					piece = piece[:n]
-				} else {
-					piece = cast
-				}
-				cast = cast[len(piece):]
-				o.write(string(piece))
-				_, _ = s.Write(piece)
-				if d := o.compare(s); d != "" {
-					t.Fatalf("%s\nafter %q", d, piece[max(0, len(piece)-2000):])
-				}
-			}
-			if err := restores(s); err != nil {
-				t.Error(err)
-			}
+			o.follows(program(t))
 		})
+	}
+}
+
+// follows fails unless the cast looks the same in tmux and on the screen, not only at its end, where most programs have
+// tidied up.
+func (o *oracle) follows(cast []byte) {
+	o.t.Helper()
+	o.t.Logf("%d bytes", len(cast))
+	s := New(castCols, castRows, Options{})
+	o.write(reset)
+	for looks := 40; len(cast) > 0; looks-- {
+		piece := cast[:min(len(cast), max(1, len(cast)/max(looks, 1)))]
+		var b Boundary
+		if n := b.Scan(piece); n > 0 {
+			piece = piece[:n]
+		} else {
+			piece = cast
+		}
+		cast = cast[len(piece):]
+		o.write(string(piece))
+		_, _ = s.Write(piece)
+		if d := o.compare(s); d != "" {
+			o.t.Fatalf("%s\nafter %q", d, piece[max(0, len(piece)-2000):])
+		}
+	}
+	if err := restores(s); err != nil {
+		o.t.Error(err)
 	}
 }
