@@ -25,8 +25,12 @@ func (s *Screen) deleteRows(y, n int, scroll bool) {
 		if kept {
 			s.history.push(gone.cells[:gone.used], gone.wrapped)
 		}
-		copy(rows[y:s.bottom], rows[y+1:s.bottom+1])
-		rows[s.bottom] = gone
+		if y == 0 && s.bottom == s.rows-1 {
+			s.buf.scroll()
+		} else {
+			copy(rows[y:s.bottom], rows[y+1:s.bottom+1])
+			rows[s.bottom] = gone
+		}
 		gone.reset(blank)
 		return
 	}
@@ -37,6 +41,20 @@ func (s *Screen) deleteRows(y, n int, scroll bool) {
 		}
 		gone.reset(blank)
 	}
+}
+
+// scroll moves the first row behind the others. The rows are a window that wanders through room for some screens, so that
+// they have to be moved once a few screens only.
+func (b *buffer) scroll() {
+	const screens = 4
+	n := len(b.rows)
+	if cap(b.rows) == n {
+		if len(b.room) != screens*n {
+			b.room = make([]*row, screens*n)
+		}
+		b.rows = b.room[:copy(b.room, b.rows)]
+	}
+	b.rows = append(b.rows[1:], b.rows[0])
 }
 
 // insertRows moves the rows from y down by n, up to the bottom margin, and makes blank ones at y.

@@ -69,8 +69,12 @@ func (b *images) bytes() int {
 // overwrite is told of cells that are written or erased; right and bottom are exclusive.
 func (s *Screen) overwrite(left, top, right, bottom int) {
 	if len(s.buf.images.shown) > 0 {
-		s.buf.images.drop(func(im *image) bool { return !im.above() && im.intersects(left, top, right, bottom) })
+		s.buf.images.uncover(left, top, right, bottom)
 	}
+}
+
+func (b *images) uncover(left, top, right, bottom int) {
+	b.drop(func(im *image) bool { return !im.above() && im.intersects(left, top, right, bottom) })
 }
 
 // pictured reports whether a cell is blank because there is an image in its place.
@@ -85,9 +89,12 @@ func (b *images) drop(is func(*image) bool) {
 // move is told of rows, from top to bottom inclusive, that move down by n, or up. Images move with them, and are lost
 // where they do not as a whole.
 func (b *images) move(top, bottom, n int) {
-	if len(b.shown) == 0 {
-		return
+	if len(b.shown) > 0 {
+		b.shift(top, bottom, n)
 	}
+}
+
+func (b *images) shift(top, bottom, n int) {
 	b.shown = slices.DeleteFunc(b.shown, func(im image) bool {
 		last := im.y + im.rows - 1
 		within := im.y >= top && last <= bottom

@@ -61,6 +61,7 @@ type Screen struct {
 // buffer is one of the two screens with what belongs to it.
 type buffer struct {
 	rows   []*row
+	room   []*row // that rows wander through
 	saved  savedCursor
 	keys   keyStack
 	images images
@@ -237,7 +238,7 @@ func (s *Screen) Clone(scrollback bool) *Screen {
 
 func (b *buffer) clone() buffer {
 	c := *b
-	c.rows = make([]*row, len(b.rows))
+	c.rows, c.room = make([]*row, len(b.rows)), nil
 	for i, r := range b.rows {
 		copied := *r
 		copied.cells = slices.Clone(r.cells)
