@@ -56,26 +56,94 @@ func (o *outputParser) feed(p []byte, m *Modes) {
 	}
 }
 
-// text passes over text to the byte after the next ESC.
+// text passes over text and whole control sequences, to what follows an ESC that begins something else.
 func (o *outputParser) text(p []byte, m *Modes) (rest []byte) {
-	before, after, ok := bytes.Cut(p, []byte{esc})
-	run := p
-	if ok {
-		run, rest = before, after
-		o.begin()
+	for {
+		i := nextEscape(p)
+		if o.shifts {
+			shiftsIn(p[:i], m)
+		}
+		if i == len(p) {
+			return nil
+		}
+		p = p[i+1:]
+		n := o.whole(p, m)
+		if n == 0 {
+			o.begin()
+			return p
+		}
+		p = p[n:]
 	}
-	if !o.shifts {
-		return rest
+}
+
+// nextEscape returns where the next ESC is, or the length of p. Mostly it is near.
+func nextEscape(p []byte) int {
+	const near = 16
+	for i, c := range p[:min(near, len(p))] {
+		if c == esc {
+			return i
+		}
 	}
-	out, in := bytes.LastIndexByte(run, shiftOut), bytes.LastIndexByte(run, shiftIn)
+	if i := bytes.IndexByte(p[min(near, len(p)):], esc); i >= 0 {
+		return near + i
+	}
+	return len(p)
+}
+
+// shiftsIn follows SO and SI in text.
+func shiftsIn(text []byte, m *Modes) {
+	out, in := bytes.LastIndexByte(text, shiftOut), bytes.LastIndexByte(text, shiftIn)
 	if out >= 0 {
 		m.shift(true)
 	}
 	if in > out {
 		m.shift(false)
 	}
-	return rest
 }
+
+// whole takes the control function that p, which follows an ESC, begins with, and returns its length in p; or 0 if it is
+// no CSI sequence of numbers or designation of a character set, or not all of it is there. It is the short way for most
+// of what programs write; the long one, by step, comes to the same end.
+func (o *outputParser) whole(p []byte, m *Modes) int {
+	if len(p) < 2 {
+		return 0
+	}
+	if p[0] != '[' {
+		if p[0] >= '(' && p[0] <= '+' && p[1] >= '0' && p[1] < 0x7f {
+			m.escape(p[0], p[1])
+			return 2
+		}
+		return 0
+	}
+	first := 1
+	if p[1] >= '<' && p[1] <= '?' {
+		first = 2
+	}
+	end := first
+	for end < len(p) && p[end] >= '0' && p[end] <= ';' {
+		end++
+	}
+	if end == len(p) || p[end] < '@' || p[end] > '~' {
+		return 0
+	}
+	if first == 1 && !switching[p[end]] {
+		return end + 1
+	}
+	c := &o.control
+	c.clear()
+	if first == 2 {
+		c.prefix = p[1]
+	}
+	if !c.numbers(p[first:end]) {
+		return 0
+	}
+	c.final = p[end]
+	m.control(c)
+	return end + 1
+}
+
+// switching are the final bytes of the sequences without prefix and intermediate that are more than drawing.
+var switching = [128]bool{'h': true, 'l': true, 'r': true, 'm': true, 't': true}
 
 // controlBytes passes over a control sequence's bytes to the one after its final, or to one that is none of its own.
 func (o *outputParser) controlBytes(p []byte, m *Modes) (rest []byte) {
@@ -101,11 +169,7 @@ func (o *outputParser) begin() {
 
 // stringBytes passes over a string's content to the byte after the one that may end it.
 func (o *outputParser) stringBytes(p []byte, m *Modes) (rest []byte) {
-	enders := "\x1b\x18\x1a" // ESC, CAN, SUB
-	if o.state == stOSC {
-		enders += "\a"
-	}
-	end := bytes.IndexAny(p, enders)
+	end := o.stringEnd(p)
 	run := p
 	if end >= 0 {
 		run, rest = p[:end], p[end+1:]
@@ -128,6 +192,16 @@ func (o *outputParser) stringBytes(p []byte, m *Modes) (rest []byte) {
 		o.state = stGround
 	}
 	return rest
+}
+
+// stringEnd returns where p has what may end the string, or -1.
+func (o *outputParser) stringEnd(p []byte) int {
+	for i, c := range p {
+		if c < ' ' && (c == esc || c == can || c == sub || c == bel && o.state == stOSC) {
+			return i
+		}
+	}
+	return -1
 }
 
 // step takes one byte of a sequence, but what belongs to a control sequence.
@@ -201,6 +275,9 @@ func (o *outputParser) abort() string {
 // maxParams is as many parameters as xterm takes; those beyond are lost.
 const maxParams = 30
 
+// maxNumber is beyond every parameter that means something.
+const maxNumber = 1 << 20
+
 // controlSequence is a CSI sequence: prefix (< = > ?), parameters, intermediate, final byte.
 type controlSequence struct {
 	prefix       byte
@@ -241,6 +318,38 @@ func (c *controlSequence) add(b byte) bool {
 	return false
 }
 
+// numbers takes all parameters at once, as add does one by one. It reports false if there are too many.
+func (c *controlSequence) numbers(p []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	value, given, sub := 0, false, false
+	for _, b := range p {
+		if b <= '9' {
+			value, given = min(value*10+int(b-'0'), maxNumber), true
+			continue
+		}
+		if !c.put(value, given, sub) {
+			return false
+		}
+		value, given, sub = 0, false, b == ':'
+	}
+	return c.put(value, given, sub)
+}
+
+// put appends a parameter.
+func (c *controlSequence) put(value int, given, sub bool) bool {
+	if c.n == maxParams {
+		return false
+	}
+	if !given {
+		value = -1
+	}
+	c.params[c.n], c.sub[c.n] = value, sub
+	c.n++
+	return true
+}
+
 func (c *controlSequence) grow(sub bool) {
 	if c.n == maxParams {
 		c.overflow = true
@@ -251,7 +360,6 @@ func (c *controlSequence) grow(sub bool) {
 }
 
 func (c *controlSequence) digit(d int) {
-	const limit = 1 << 20 // beyond every number that means something
 	if c.n == 0 {
 		c.grow(false)
 	}
@@ -259,7 +367,7 @@ func (c *controlSequence) digit(d int) {
 		return
 	}
 	p := &c.params[c.n-1]
-	*p = min(max(*p, 0)*10+d, limit)
+	*p = min(max(*p, 0)*10+d, maxNumber)
 }
 
 // kind names the sequence: prefix<<16 | intermediate<<8 | final, as in '?'<<16 | 'h' or ' '<<8 | 'q'.

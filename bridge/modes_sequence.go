@@ -1,9 +1,6 @@
 package bridge
 
-import (
-	"bytes"
-	"strconv"
-)
+import "bytes"
 
 // This file says what each control function means to the modes: xterm's ctlseqs, ECMA-48, the kitty protocols.
 
@@ -157,9 +154,9 @@ func (s *modeState) followTitle(c *controlSequence) {
 // operatingSystem follows an OSC string, of which body may be only the beginning.
 func (m *Modes) operatingSystem(body []byte) {
 	s := &m.now
-	number, rest, found := bytes.Cut(body, []byte(";"))
-	n, err := strconv.Atoi(string(number))
-	if err != nil {
+	digits, rest, found := bytes.Cut(body, []byte(";"))
+	n, ok := number(digits)
+	if !ok {
 		return
 	}
 	switch {
@@ -182,6 +179,17 @@ func (m *Modes) operatingSystem(body []byte) {
 		s.dynamic &^= 1 << (n - 110)
 	}
 	m.passed()
+}
+
+// number reads the number of an OSC, which has no sign.
+func number(digits []byte) (n int, ok bool) {
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		n = min(n*10+int(d-'0'), maxNumber)
+	}
+	return n, len(digits) > 0
 }
 
 // setColours follows OSC 10 to 19; further colours in one string are the following numbers'.
@@ -257,8 +265,8 @@ func (a attributeSet) after(c *controlSequence) attributeSet {
 			i += c.colourLength(i)
 		case code == 0:
 			a = 0
-		default:
-			a = a&^attributeOff(code) | attributeOn(code)
+		case code < len(attributeCodes):
+			a = a&^attributeCodes[code].off | attributeCodes[code].on
 		}
 	}
 	if c.overflow {
@@ -280,6 +288,14 @@ func (c *controlSequence) colourLength(i int) int {
 	}
 	return 1
 }
+
+// attributeCodes are what the codes of SGR switch on and off.
+var attributeCodes = func() (codes [108]struct{ on, off attributeSet }) {
+	for code := range codes {
+		codes[code].on, codes[code].off = attributeOn(code), attributeOff(code)
+	}
+	return codes
+}()
 
 func attributeOn(code int) attributeSet {
 	switch {

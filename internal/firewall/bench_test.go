@@ -52,8 +52,23 @@ func BenchmarkFilter(b *testing.B) {
 	}
 }
 
+// BenchmarkModes is the cost of what comes after the filter.
+func BenchmarkModes(b *testing.B) {
+	for _, o := range outputs {
+		b.Run(o.name, func(b *testing.B) {
+			p := packetOf(o.unit)
+			var m bridge.Modes
+			b.SetBytes(int64(len(p)))
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Feed(p)
+			}
+		})
+	}
+}
+
 // BenchmarkViewer is the viewer's way of output: from SSH on a unix socket by way of a filter and the modes to a terminal
-// in raw mode, which somebody reads. It reports what part of the time the filter takes.
+// in raw mode, which somebody reads. It reports which parts of the time the filter and the modes take.
 func BenchmarkViewer(b *testing.B) {
 	for _, o := range outputs {
 		b.Run(o.name, func(b *testing.B) {
@@ -75,17 +90,21 @@ func BenchmarkViewer(b *testing.B) {
 			})
 			var modes bridge.Modes
 			got := make([]byte, len(p))
+			var following time.Duration
 			share(b, len(p), func(f *firewall.Filter, spent *time.Duration) error {
 				if _, err := io.ReadFull(viewer, got); err != nil {
 					return err
 				}
 				start := time.Now()
 				out, _ := f.Feed(got)
-				*spent += time.Since(start)
+				filtered := time.Now()
 				modes.Feed(out)
+				*spent += filtered.Sub(start)
+				following += time.Since(filtered)
 				_, err := slave.Write(out)
 				return err
 			})
+			b.ReportMetric(100*float64(following)/float64(b.Elapsed()), "%modes")
 			_ = viewer.Close()
 			_ = keeper.Close()
 			_ = slave.Close()
