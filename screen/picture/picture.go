@@ -2,8 +2,9 @@
 //
 // A cell is 12 pixels wide and 26 high. Lines, blocks, braille and the symbols of status lines are drawn, not set in a
 // font: so they meet from cell to cell. In a PNG, text is set in Go Mono, and what that has not, Chinese, Japanese and
-// Korean above all, in the bitmaps of bitmapfont at twice their size. What neither has, emoji above all, for which there
-// is no small and free font, is an empty frame of the right width. An SVG names fonts, and its viewer has the glyphs.
+// Korean above all, in the bitmaps of bitmapfont at twice their size. Emoji are those of Noto Emoji, in the colour of the
+// text; of a sequence the first is drawn, and of a flag its letters. What none of these has is an empty frame of the
+// right width. An SVG names fonts, and its viewer has the glyphs. Images are not drawn.
 package picture
 
 import (

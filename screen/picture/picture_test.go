@@ -29,7 +29,7 @@ const sample = "\x1b[1mbold\x1b[0m \x1b[3mitalic\x1b[0m \x1b[1;3mboth\x1b[0m \x1
 	"└──┴──┘ ╚══╩══╝ ┗━━┻━━┛      ╘═╧═╛ ╙─╨─╜ ╴╵╶╷╸╹╺╻╼╽╾╿\r\n" +
 	"▁▂▃▄▅▆▇█ █▉▊▋▌▍▎▏ ▐ ▀ ░░▒▒▓▓ ▖▗▘▙▚▛▜▝▞▟ ▔▕ ⠋⠙⠹⠸⢿⣿ ⎺⎻⎼⎽ \ue0b0\ue0b1\ue0b2\ue0b3\r\n" +
 	"世界 你好 日本語 ひらがな カタカナ 한국어 ÄÖÜ éñç e\u0301 Ελληνικά Русский\r\n" +
-	"→ ← ↑ ↓ • … ✓ ✔ ✗ ● ○ ◆ ★ ♥ ≤ ≥ ∞ € £ 👩\u200d🚀 🙂 🇩🇪 ⚠\ufe0f"
+	"→ ← ↑ ↓ • … ✓ ✔ ✗ ● ○ ◆ ★ ♥ ≤ ≥ ∞ € £ 👩\u200d🚀🙂🇩🇪⚠\ufe0f🤖🧠🐛✅"
 
 func sampleScreen() *screen.Screen {
 	s := screen.New(76, 12, screen.Options{})

@@ -91,6 +91,17 @@ func (r *raster) text(x, y int, c screen.Cell, l look) {
 		}
 	}
 	face := r.faces.styled(l.attrs)
+	if letters, ok := country(c.Text); ok {
+		r.outline(x, y, face, letters[0], l.fg)
+		r.outline(x+cellWidth, y, face, letters[1], l.fg)
+		return
+	}
+	if mask, ok := emojiMask(first); ok && c.Width == 2 { // what joins it is not seen
+		const top = (cellHeight - emojiSize) / 2
+		at := image.Rect(x, y+top, x+emojiSize, y+top+emojiSize)
+		draw.DrawMask(r.img, at, image.NewUniform(l.fg), image.Point{}, mask, image.Point{}, draw.Over)
+		return
+	}
 	for i, char := range norm.NFC.String(c.Text) {
 		switch {
 		case r.faces.has(char):
