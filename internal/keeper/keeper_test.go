@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snugvm/snug/internal/agent"
 	"github.com/snugvm/snug/internal/keeper"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
@@ -26,7 +28,16 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The agent of the tests is this binary, and starts it again for sftp.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == agent.SFTP {
+		if agent.ServeSFTP(os.Stdin, os.Stdout) != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const patience = 20 * time.Second
 

@@ -14,6 +14,7 @@ const (
 	requestPty          = "pty-req"
 	requestShell        = "shell"
 	requestExec         = "exec"
+	requestSubsystem    = "subsystem"
 	requestWindowChange = "window-change"
 	requestSignal       = "signal"
 	requestExitStatus   = "exit-status"
@@ -104,10 +105,16 @@ type Start struct {
 	// the user's shell, and without that a login shell is started.
 	Args    []string
 	Command string
+	// Subsystem, if set, is the service of this name in place of a program of
+	// the machine's; there is SubsystemSFTP. It runs on pipes.
+	Subsystem string
 	// Unseen says that what the near side shows reaches no terminal: nobody
 	// there answers what a program asks its terminal.
 	Unseen bool
 }
+
+// SubsystemSFTP is the service that reads and writes the machine's files.
+const SubsystemSFTP = "sftp"
 
 // Exit is how a program ended.
 type Exit struct {
@@ -147,6 +154,7 @@ type (
 	}
 	windowPayload  struct{ Cols, Rows, XPixel, YPixel uint32 }
 	execPayload    struct{ Command string }
+	subsysPayload  struct{ Name string }
 	signalPayload  struct{ Name string }
 	statusPayload  struct{ Status uint32 }
 	exitSigPayload struct {

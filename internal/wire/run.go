@@ -163,6 +163,8 @@ func (s *Start) request() (name string, payload []byte, err error) {
 	case len(s.Args) > 0:
 		payload, err = marshalStart(s.Dir, s.Args)
 		return requestStart, payload, err
+	case s.Subsystem != "":
+		return requestSubsystem, ssh.Marshal(subsysPayload{s.Subsystem}), nil
 	case s.Command != "":
 		return requestExec, ssh.Marshal(execPayload{s.Command}), nil
 	}
