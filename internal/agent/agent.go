@@ -63,7 +63,7 @@ func (a *Agent) Serve(ctx context.Context, link io.ReadWriteCloser) error {
 		// torn reaches its programs before the next one hears how far they
 		// are, or never. The next reset mark ends this one, and how it ends
 		// is nothing to report.
-		_ = wire.Server(conn, key, a)
+		_ = wire.Server(conn, key, a.forwards())
 	}
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 type Keeper struct {
 	cfg  Config
 	link *link
+	fwd  *forwards
 	idle chan struct{} // closed when nobody has use for the machine any more
 
 	mu       sync.Mutex
@@ -50,8 +51,9 @@ type Keeper struct {
 
 // New returns a keeper that has not begun. It waits for its first viewer.
 func New(cfg Config) *Keeper {
+	l := newLink(cfg.Log)
 	return &Keeper{
-		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
+		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), users: 1,
 		sessions: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
 }
@@ -81,6 +83,7 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	err := errors.Join(k.end(machine), k.cfg.Cleanup())
 	k.dismiss()
 	wg.Wait()
+	k.fwd.join()
 	return err
 }
 
@@ -92,6 +95,7 @@ func (k *Keeper) boot(ctx context.Context) sandbox.Machine {
 		k.link.fail(err)
 		return nil
 	}
+	peer.Accept = k.fwd.accept
 	k.link.keep(ctx, machine, peer)
 	return machine
 }
@@ -147,6 +151,7 @@ func (k *Keeper) accept(l net.Listener) {
 type viewerHost struct {
 	*Keeper
 	begun sync.Once
+	party *party // for forward.go
 }
 
 func (v *viewerHost) begin() { v.begun.Do(v.release) }

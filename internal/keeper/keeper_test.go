@@ -49,6 +49,7 @@ type rig struct {
 	served  chan error
 	cleaned atomic.Bool
 	machine *flaky
+	other   *hostile   // the machine in place of that, unless nil
 	boot    chan error // what Boot waits for, and fails with
 }
 
@@ -108,6 +109,9 @@ func (r *rig) bootMachine(ctx context.Context, progress func(wire.Notice)) (sand
 	case <-ctx.Done():
 		return nil, wire.Peer{}, context.Cause(ctx)
 	}
+	if r.other != nil {
+		return r.other, r.other.peer, nil
+	}
 	peer, err := r.machine.Agent().Peer()
 	return r.machine, peer, err
 }
@@ -130,6 +134,7 @@ type viewer struct {
 	conn    ssh.Conn
 	session *wire.Session
 	stalled chan struct{} // Output waits while it is open; nil: never
+	accept  func(ssh.NewChannel)
 
 	mu      sync.Mutex
 	out     [3]bytes.Buffer
@@ -157,7 +162,7 @@ func (v *viewer) dial(r *rig) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if v.conn, err = wire.Client(c, wire.Peer{HostKey: key}); err != nil {
+	if v.conn, err = wire.Client(c, wire.Peer{HostKey: key, Accept: v.accept}); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = v.conn.Close() })
@@ -448,8 +453,10 @@ func TestForeignChannelsAreRefused(t *testing.T) {
 	r := newRig(t)
 	v := &viewer{}
 	v.dial(r)
-	if _, _, err := v.conn.OpenChannel("direct-tcpip", nil); err == nil {
-		t.Error("a channel that nobody serves was opened")
+	for _, kind := range []string{"x11", "direct-tcpip", "direct-streamlocal@openssh.com", "forwarded-tcpip", "tun@openssh.com"} {
+		if _, _, err := v.conn.OpenChannel(kind, nil); err == nil {
+			t.Errorf("a channel %s to nowhere was opened", kind)
+		}
 	}
 }
 

@@ -47,21 +47,51 @@ func NewID() string {
 	return hex.EncodeToString(b)
 }
 
-func serveGlobal(reqs <-chan *ssh.Request, host Host) {
-	for req := range reqs {
-		ok, reply := host.Request(req.Type, req.Payload)
-		if req.WantReply {
-			_ = req.Reply(ok, reply)
+// serveGlobal answers global requests in their order, as SSH has it. They are
+// taken by one goroutine and answered by another, which may wait; a near side
+// that does not wait for its answers is cut off.
+func serveGlobal(conn ssh.Conn, reqs <-chan *ssh.Request, host Host) {
+	queue := make(chan *ssh.Request, maxGlobal)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for req := range queue {
+			answerGlobal(req, host)
 		}
+	}()
+	for req := range reqs {
+		select {
+		case queue <- req:
+		default:
+			_ = conn.Close()
+		}
+	}
+	close(queue)
+	<-answered
+}
+
+func answerGlobal(req *ssh.Request, host Host) {
+	if f, ok := host.(Forwarder); ok && isForward(req.Type) {
+		f.Forward(req)
+		return
+	}
+	ok, reply := host.Request(req.Type, req.Payload)
+	if req.WantReply {
+		_ = req.Reply(ok, reply)
 	}
 }
 
-// serveChannels serves the sessions of one connection and returns when all of
+// serveChannels serves the channels of one connection and returns when all of
 // them have ended with it.
 func serveChannels(chans <-chan ssh.NewChannel, host Host) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	forwarder, forwards := host.(Forwarder)
 	for nc := range chans {
+		if kind := nc.ChannelType(); forwards && (kind == ChannelDialTCP || kind == ChannelDialUnix) {
+			wg.Go(func() { forwarder.Channel(nc) })
+			continue
+		}
 		if screens, ok := host.(Screens); ok && nc.ChannelType() == channelScreen {
 			wg.Go(func() { serveScreen(nc, screens) })
 			continue

@@ -46,6 +46,24 @@ const RequestLeave = "leave@snug"
 // RequestSessions is a global request to a keeper for the sessions that it has.
 const RequestSessions = "sessions@snug"
 
+// Global requests of forwarding, to a keeper and to an agent: listen, and no
+// longer, at a TCP port (RFC 4254 §7.1) or a unix socket (OpenSSH's PROTOCOL).
+const (
+	RequestListenTCP    = "tcpip-forward"
+	RequestUnlistenTCP  = "cancel-tcpip-forward"
+	RequestListenUnix   = "streamlocal-forward@openssh.com"
+	RequestUnlistenUnix = "cancel-streamlocal-forward@openssh.com"
+)
+
+// Channels of forwarding: to what the near side wants to reach, and from what
+// the far side has taken a connection at.
+const (
+	ChannelDialTCP   = "direct-tcpip"
+	ChannelDialUnix  = "direct-streamlocal@openssh.com"
+	ChannelTakenTCP  = "forwarded-tcpip"
+	ChannelTakenUnix = "forwarded-streamlocal@openssh.com"
+)
+
 // channelScreen is a channel to a keeper that brings the screen of a session.
 const channelScreen = "screen@snug"
 
