@@ -21,8 +21,9 @@ type Agent struct {
 	goodbye  func() // called when the host has asked for the end; may be nil
 	proxy    Proxy  // nil: programs run themselves
 
-	mu       sync.Mutex
-	programs map[string]*program
+	mu         sync.Mutex
+	programs   map[string]*program
+	forwarding *forwards // over the link that is up, or nil
 }
 
 // Serve is New and Agent.Serve.

@@ -49,10 +49,14 @@ func (a *Agent) forwards() *forwards {
 }
 
 // Connected comes first.
-func (f *forwards) Connected(conn ssh.Conn) { f.conn = conn }
+func (f *forwards) Connected(conn ssh.Conn) {
+	f.conn = conn
+	f.setCurrent(f)
+}
 
 // Disconnected ends all that the connection had, and waits for it.
 func (f *forwards) Disconnected() {
+	f.setCurrent(nil)
 	f.end()
 	f.mu.Lock()
 	f.over = true

@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"unicode"
@@ -27,12 +28,13 @@ type forwards struct {
 	wg        sync.WaitGroup
 	listeners map[wire.Address]*listener
 	unnamed   map[*listener]bool // those that have asked for any port, and have none yet
+	lenders   map[string]*party  // of an SSH agent, by the session that has it
 }
 
 func newForwards(l *link, log *slog.Logger) *forwards {
 	return &forwards{
 		link: l, log: log,
-		listeners: make(map[wire.Address]*listener), unnamed: make(map[*listener]bool),
+		listeners: make(map[wire.Address]*listener), unnamed: make(map[*listener]bool), lenders: make(map[string]*party),
 	}
 }
 
@@ -78,6 +80,7 @@ func (v *viewerHost) Disconnected() {
 	for l := range v.fwd.unnamed {
 		l.leave(v.party)
 	}
+	maps.DeleteFunc(v.fwd.lenders, func(_ string, p *party) bool { return p == v.party })
 }
 
 // Channel connects a viewer to what the agent reaches for it.
@@ -339,18 +342,35 @@ func (l *listener) answer(at wire.Address, err error) bool {
 	return true
 }
 
+// lend notes that a session is to have the viewer's SSH agent, which it has for
+// as long as both are there.
+func (v *viewerHost) lend(id string, start wire.Start) {
+	f := v.fwd
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if start.ForwardAgent && f.lenders[id] == nil && !v.party.left() {
+		f.lenders[id] = v.party
+	}
+}
+
+// takeBack ends what was lent to a session.
+func (f *forwards) takeBack(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.lenders, id)
+}
+
 // accept decides on a channel that the agent has opened, and carries it.
 func (f *forwards) accept(nc ssh.NewChannel) {
-	l, err := f.find(nc)
-	if err != nil {
+	p, kind, payload := f.wanted(nc)
+	if p == nil {
 		wire.Refuse(nc)
 		return
 	}
-	kind, payload := wire.Taken(l.at, wire.Origin(nc))
 	done := make(chan struct{})
 	if !f.run(func() {
 		defer close(done)
-		if !carryChannel(nc, l.party.conn, kind, payload) {
+		if !carryChannel(nc, p.conn, kind, payload) {
 			wire.Refuse(nc) // the viewer has just left
 		}
 	}) {
@@ -358,6 +378,26 @@ func (f *forwards) accept(nc ssh.NewChannel) {
 		return
 	}
 	<-done // so that their number is bounded
+}
+
+// wanted returns who has asked for a channel of the agent's, and what it is to
+// them. Nobody is nil.
+func (f *forwards) wanted(nc ssh.NewChannel) (p *party, kind string, payload []byte) {
+	if nc.ChannelType() == wire.ChannelAgentOf {
+		session, err := wire.AgentOf(nc)
+		if err != nil {
+			return nil, "", nil
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.lenders[session], wire.ChannelAgent, nil
+	}
+	l, err := f.find(nc)
+	if err != nil {
+		return nil, "", nil
+	}
+	kind, payload = wire.Taken(l.at, wire.Origin(nc))
+	return l.party, kind, payload
 }
 
 // find returns the listener that a channel of the agent's is for. One whose

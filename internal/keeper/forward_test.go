@@ -8,8 +8,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -121,17 +123,20 @@ func TestWhatTheMachineDoesNotReachIsRefused(t *testing.T) {
 	}
 }
 
+// echoChannel sends back what comes over a channel.
+func echoChannel(nc ssh.NewChannel) {
+	ch, reqs, err := nc.Accept()
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(reqs)
+	_, _ = io.Copy(ch, ch)
+	_ = ch.Close()
+}
+
 // server is a viewer that has the machine listen, and echoes.
 func server(r *rig) *viewer {
-	v := &viewer{accept: func(nc ssh.NewChannel) {
-		ch, reqs, err := nc.Accept()
-		if err != nil {
-			return
-		}
-		go ssh.DiscardRequests(reqs)
-		_, _ = io.Copy(ch, ch)
-		_ = ch.Close()
-	}}
+	v := &viewer{accept: echoChannel}
 	v.dial(r)
 	return v
 }
@@ -307,6 +312,76 @@ func TestAStalledConnectionDelaysNoSession(t *testing.T) {
 	filled.Wait()
 }
 
+// lent starts a program that says where its SSH agent is, and returns that.
+func lent(t *testing.T, r *rig, forward bool) (v *viewer, path string) {
+	t.Helper()
+	start := onPty("stty -echo; echo \"agent=$SSH_AUTH_SOCK.\"; cat")
+	start.ForwardAgent = forward
+	v = &viewer{ready: make(chan struct{}), ran: make(chan error, 1)}
+	v.accept = func(nc ssh.NewChannel) {
+		if nc.ChannelType() != "auth-agent@openssh.com" {
+			wire.Refuse(nc)
+			return
+		}
+		echoChannel(nc)
+	}
+	v.dial(r)
+	v.session = wire.NewSession(wire.NewID(), start, v)
+	v.run(r)
+	v.awaitText(t, ".\r\n")
+	_, path, _ = strings.Cut(v.text(wire.Stdout), "agent=")
+	path, _, _ = strings.Cut(path, ".\r\n")
+	return v, path
+}
+
+func TestAnSSHAgentIsLentToWhomItIsLent(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	server(r) // for which the machine stays
+	if _, path := lent(t, r, false); path != "" && path != os.Getenv("SSH_AUTH_SOCK") {
+		t.Errorf("a session that asked for no agent has %s", path)
+	}
+	v, path := lent(t, r, true)
+	other, theirs := lent(t, r, true)
+	if path == theirs {
+		t.Errorf("two sessions have one agent, at %s", path)
+	}
+	for _, name := range []string{path, filepath.Dir(path)} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v; want it closed to others", name, info, err)
+		}
+	}
+	c := reach(t, wire.Address{Path: path})
+	checkEcho(t, c, 1, 10_000)
+	_ = c.Close()
+
+	// The program goes on without the viewer, and the agent does not.
+	_ = v.conn.Close()
+	await(t, "the agent is taken back", func() bool {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, _ = c.Write([]byte("x"))
+		n, _ := c.Read(make([]byte, 1))
+		return n == 0
+	})
+	c = reach(t, wire.Address{Path: theirs})
+	checkEcho(t, c, 2, 10_000)
+	_ = c.Close()
+
+	// And it ends with the program.
+	other.session.Signal("KILL")
+	if _, err := other.end(t); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "nothing is left of the socket", func() bool {
+		_, err := os.Stat(filepath.Dir(theirs))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
 // hostile is a machine whose agent is the test.
 type hostile struct {
 	port *port.Port
@@ -421,6 +496,9 @@ func TestWhatAnAgentOpensUnaskedIsRefused(t *testing.T) {
 		if wants(conn, kind, payload) {
 			t.Errorf("a channel of type %s is taken", kind)
 		}
+	}
+	if wants(conn, "auth-agent@snug", wire.MarshalAgentOf("0123456789abcdef0123456789abcdef")) {
+		t.Error("an SSH agent is there that nobody has lent")
 	}
 	_ = v.conn.Close()
 	if req = <-reqs; req.Type != "cancel-tcpip-forward" {

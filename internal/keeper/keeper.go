@@ -159,6 +159,7 @@ func (v *viewerHost) begin() { v.begun.Do(v.release) }
 // Start is the keeper's.
 func (v *viewerHost) Start(id string, start wire.Start) wire.Program {
 	defer v.begin()
+	v.lend(id, start)
 	return v.Keeper.Start(id, start)
 }
 
@@ -263,6 +264,7 @@ func (k *Keeper) forget(id string) {
 	_, known := k.sessions[id]
 	delete(k.sessions, id)
 	k.mu.Unlock()
+	k.fwd.takeBack(id)
 	if known {
 		k.release()
 	}

@@ -147,7 +147,7 @@ func (a *Attachment) refuse(f *Failure) {
 // handle serves one request. It waits for no program and no viewer.
 func (a *Attachment) handle(req *ssh.Request) error {
 	switch req.Type {
-	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell, requestSubsystem:
+	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell, requestSubsystem, requestAgent:
 		if a.program != nil {
 			return errors.New("the session has its program")
 		}
@@ -241,6 +241,8 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		a.begin()
 	case requestShell:
 		a.begin()
+	case requestAgent:
+		a.start.ForwardAgent = true
 	case requestSubsystem:
 		return a.handleSubsystem(req.Payload)
 	}

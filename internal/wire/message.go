@@ -17,6 +17,7 @@ const (
 	requestSubsystem    = "subsystem"
 	requestWindowChange = "window-change"
 	requestSignal       = "signal"
+	requestAgent        = "auth-agent-req@openssh.com" // OpenSSH's PROTOCOL
 	requestExitStatus   = "exit-status"
 	requestExitSignal   = "exit-signal"
 )
@@ -62,6 +63,13 @@ const (
 	ChannelDialUnix  = "direct-streamlocal@openssh.com"
 	ChannelTakenTCP  = "forwarded-tcpip"
 	ChannelTakenUnix = "forwarded-streamlocal@openssh.com"
+)
+
+// Channels to an SSH agent: a viewer's, and on the link that of the viewer who
+// has lent it to a session.
+const (
+	ChannelAgent   = "auth-agent@openssh.com"
+	ChannelAgentOf = "auth-agent@snug"
 )
 
 // channelScreen is a channel to a keeper that brings the screen of a session.
@@ -126,6 +134,8 @@ type Start struct {
 	// Subsystem, if set, is the service of this name in place of a program of
 	// the machine's; there is SubsystemSFTP. It runs on pipes.
 	Subsystem string
+	// ForwardAgent lends the program the near side's SSH agent.
+	ForwardAgent bool
 	// Unseen says that what the near side shows reaches no terminal: nobody
 	// there answers what a program asks its terminal.
 	Unseen bool

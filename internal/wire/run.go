@@ -108,6 +108,11 @@ func (r *run) start() error {
 			return errTorn
 		}
 	}
+	if s.start.ForwardAgent {
+		if _, err := r.ch.SendRequest(requestAgent, false, nil); err != nil {
+			return errTorn
+		}
+	}
 	if s.start.Pty != nil {
 		if err := r.requestPty(); err != nil {
 			return err

@@ -66,6 +66,7 @@ func TestStockToolsOfSSH(t *testing.T) {
 		{"ssh -L, 50 connections at a time", (*stock).local},
 		{"ssh -D", (*stock).dynamic},
 		{"ssh -R", (*stock).remote},
+		{"ssh -A, and without", (*stock).agent},
 		{"an editor's remote server", (*stock).editor},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -360,6 +361,84 @@ func (s *stock) remote() {
 	chosen := s.Pipe(s.tool("ssh", "-R", "0:"+target, "box.snug", "cat"), "")
 	if chosen.Status != 0 || !strings.Contains(chosen.Stderr, "Allocated port ") {
 		s.T.Errorf("any port: %+v", chosen)
+	}
+}
+
+// agentWith starts an SSH agent with one key, and returns its socket and the key's fingerprint.
+func (s *stock) agentWith() (socket, fingerprint string) {
+	s.T.Helper()
+	socket = filepath.Join(s.T.TempDir(), "a")
+	keeper := exec.Command("ssh-agent", "-D", "-a", socket)
+	user.Must(s.T, keeper.Start())
+	s.T.Cleanup(func() {
+		_ = keeper.Process.Kill()
+		_ = keeper.Wait()
+	})
+	s.Eventually("the agent is there", func() bool { _, err := os.Stat(socket); return err == nil })
+	s.ok(s.host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key"), "")
+	add := s.host("ssh-add", "-q", "key")
+	add.Env = append(add.Env, "SSH_AUTH_SOCK="+socket)
+	s.ok(add, "")
+	return socket, strings.Fields(s.ok(s.host("ssh-keygen", "-l", "-f", "key.pub"), ""))[1]
+}
+
+func (s *stock) agent() {
+	socket, fingerprint := s.agentWith()
+	ask := func(args ...string) user.Ended {
+		cmd := s.tool("ssh", append(args, "box.snug", `ssh-add -l; echo "at=$SSH_AUTH_SOCK"; stat -c '%a %u' "$SSH_AUTH_SOCK" "$(dirname "$SSH_AUTH_SOCK")"`)...)
+		cmd.Env = append(cmd.Env, "SSH_AUTH_SOCK="+socket)
+		return s.Pipe(cmd, "")
+	}
+	uid := os.Getuid()
+	if s.As != nil {
+		uid = int(s.As.Uid)
+	}
+	got := ask("-A")
+	if !strings.Contains(got.Stdout, fingerprint) || !strings.HasSuffix(got.Stdout, fmt.Sprintf("\n600 %d\n700 %d\n", uid, uid)) {
+		s.T.Errorf("with -A: %+v, want %s", got, fingerprint)
+	}
+	if got := ask(); strings.Contains(got.Stdout, fingerprint) || !strings.Contains(got.Stdout, "at=\n") {
+		s.T.Errorf("without -A: %+v", got)
+	}
+	if got := s.guest("ls -d /tmp/snug-ssh-* 2>/dev/null; true"); got != "" {
+		s.T.Errorf("left in the machine: %s", got)
+	}
+}
+
+// The agent is root in the machine, and what it does for an ordinary user it does as that user.
+func TestFilesAndSocketsAreTheUsers(t *testing.T) {
+	user.Need(t, "ssh", "openssh-client")
+	setpriv := user.Need(t, "setpriv", "util-linux")
+	needMachine(t)
+	r := newOrdinaryRig(t)
+	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
+	stdin, err := run.StdinPipe()
+	user.Must(t, err)
+	user.Must(t, run.Start())
+	r.AwaitFile("up")
+	s := &stock{r, filepath.Join(r.Root, "ssh.conf"), t.TempDir()}
+	config := s.ok(r.Command("ssh-config"), "")
+	if r.As != nil {
+		// Ssh wants users to have an account. So ssh is root here, and what it runs is not.
+		mine := "'" + r.Snug + "'"
+		config = strings.ReplaceAll(config, mine, fmt.Sprintf("%s --reuid=%d --regid=%d --clear-groups %s", setpriv, r.As.Uid, r.As.Gid, mine))
+	}
+	user.Must(t, os.WriteFile(s.config, []byte(config), 0o600))
+
+	s.agent()
+	got := s.Pipe(s.tool("sftp", "-b", "-", "box.snug"), "get /proc/1/environ environ\n")
+	if got.Status == 0 || !strings.Contains(got.Stderr, "ermission denied") {
+		t.Errorf("what is root's in the machine, by sftp: %+v", got)
+	}
+	for path, allowed := range map[string]bool{"/tmp/mine": true, "/not-mine": false} {
+		got := s.Pipe(s.tool("ssh", "-o", "ExitOnForwardFailure=yes", "-R", path+":127.0.0.1:1", "box.snug", "stat -c '%U %a' "+path+"; id -un"), "")
+		if name, words, _ := strings.Cut(got.Stdout, " "); allowed && words != "600\n"+name+"\n" || allowed != (got.Status == 0) {
+			t.Errorf("a socket at %s: %+v", path, got)
+		}
+	}
+	_ = stdin.Close()
+	if status := r.Reap(run); status != 0 {
+		t.Errorf("the machine's own session ended with %d", status)
 	}
 }
 
