@@ -97,7 +97,7 @@ func (f *forwards) Channel(nc ssh.NewChannel) {
 		c, err = f.reach(to)
 	}
 	if err != nil {
-		_ = nc.Reject(ssh.ConnectionFailed, err.Error())
+		_ = nc.Reject(ssh.ConnectionFailed, unreached(to, err).Error())
 		return
 	}
 	if !f.hold(c) {
@@ -128,12 +128,24 @@ func (f *forwards) reach(to wire.Address) (c wire.Duplex, err error) {
 	}
 	for _, host := range hosts(to.Host) {
 		address := net.JoinHostPort(host, strconv.Itoa(int(to.Port)))
-		var tcp net.Conn
-		if tcp, err = new(net.Dialer).DialContext(f.ctx, "tcp", address); err == nil {
+		tcp, failed := new(net.Dialer).DialContext(f.ctx, "tcp", address)
+		if failed == nil {
 			return tcp.(*net.TCPConn), nil //nolint:forcetypeassert // DialContext has made it of "tcp"
+		}
+		if err == nil { // the first address is the usual one
+			err = failed
 		}
 	}
 	return nil, err
+}
+
+// unreached is why an address cannot be reached, without what the system's own
+// words repeat of it.
+func unreached(to wire.Address, err error) error {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
+		return fmt.Errorf("%v in the machine: %w", to, errno)
+	}
+	return err
 }
 
 // hosts are the addresses that a name stands for, where a machine need not know

@@ -201,6 +201,48 @@ func refuses(t *testing.T, at wire.Address) {
 	})
 }
 
+// A program may use what its viewer has asked for before it.
+func TestAProgramFindsWhatWasAskedForBeforeIt(t *testing.T) {
+	for range 20 {
+		r := newRig(t)
+		r.other = newHostile(t)
+		r.boot <- nil
+		_, chans, reqs := r.other.serve(t)
+		v := server(r)
+		asked := make(chan error, 1)
+		go func() {
+			_, err := wire.AskListen(v.conn, wire.Address{Host: "127.0.0.1", Port: 8080})
+			asked <- err
+		}()
+		req := <-reqs // and the keeper waits for the answer
+		opened := make(chan error, 1)
+		go func() {
+			s, err := wire.OpenSubsystem(v.conn, wire.SubsystemSFTP)
+			if err == nil {
+				_ = s.Close()
+			}
+			opened <- err
+		}()
+		if _, _, err := wire.AskSessions(r.look().conn); err != nil { // another connection waits for nothing
+			t.Error(err)
+		}
+		select {
+		case <-chans:
+			t.Fatal("a program is started before what was asked for is there")
+		case err := <-opened:
+			t.Fatalf("a session is open before what was asked for is there: %v", err)
+		default:
+		}
+		_ = req.Reply(true, nil)
+		if err := <-asked; err != nil {
+			t.Error(err)
+		}
+		_ = (<-chans).Reject(ssh.Prohibited, "no")
+		_ = r.other.Kill()
+		<-opened
+	}
+}
+
 func TestForwardsEndWithTheirViewer(t *testing.T) {
 	r := newRig(t)
 	r.boot <- nil

@@ -132,8 +132,8 @@ func Server(c net.Conn, key ed25519.PrivateKey, host Host) error {
 			f.Disconnected()
 		}()
 	}
-	go serveGlobal(conn, reqs, host)
-	serveChannels(chans, host)
+	s := &server{conn: conn, host: host, asked: make(chan asked, maxGlobal)}
+	s.serve(chans, reqs)
 	if err := conn.Wait(); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("connection ended: %w", err)
 	}

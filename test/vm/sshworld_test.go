@@ -340,11 +340,19 @@ func (s *stock) remote() {
 		return s.guest("busybox wget -q -O - http://localhost:" + port + "/offered | sha256sum")
 	}
 	want := fmt.Sprintf("%x  -\n", sha256.Sum256(content))
-	done := s.tool("ssh", "-o", "ExitOnForwardFailure=yes", "-R", "9090:"+target, "-R", "/tmp/offered.sock:"+target, "box.snug",
-		"stat -c %a /tmp/offered.sock; echo forwarded; cat")
+	around := s.free()
+	done := s.tool("ssh", "-o", "ExitOnForwardFailure=yes", "-R", "9090:"+target, "-R", "/tmp/offered.sock:"+target,
+		"-L", around+":/tmp/offered.sock", "box.snug", "test -S /tmp/offered.sock && touch /tmp/offered.first; cat")
 	hold, err := done.StdinPipe()
 	user.Must(s.T, err)
-	s.until(done, func() bool { return s.Pipe(s.tool("ssh", "box.snug", "test -S /tmp/offered.sock"), "").Status == 0 }, func() {
+	s.until(done, listens(around), func() {
+		s.Eventually("the program has begun with what was asked for before it", func() bool {
+			return s.Pipe(s.tool("ssh", "box.snug", "test -e /tmp/offered.first"), "").Status == 0
+		})
+		if got, err := fetch(http.DefaultClient, "http://127.0.0.1:"+around+"/offered"); err != nil || !bytes.Equal(got, content) {
+			s.T.Errorf("into the machine's socket and back: %d bytes of %d, or others: %v", len(got), len(content), err)
+		}
+		http.DefaultClient.CloseIdleConnections()
 		if got := get("9090"); got != want {
 			s.T.Errorf("the guest has got %q, want %q", got, want)
 		}
