@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/snugvm/snug/internal/wire"
@@ -34,7 +35,7 @@ func (p *program) lend(s *wire.Start) (notice string) {
 		return "no agent forwarding: " + err.Error()
 	}
 	p.socket = socket
-	s.Env = append(s.Env[:len(s.Env):len(s.Env)], wire.Env{Name: "SSH_AUTH_SOCK", Value: socket.listener.Addr().String()})
+	s.Env = append(slices.Clip(s.Env), wire.Env{Name: "SSH_AUTH_SOCK", Value: socket.listener.Addr().String()})
 	return ""
 }
 

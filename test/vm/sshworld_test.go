@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -67,6 +68,8 @@ func TestStockToolsOfSSH(t *testing.T) {
 		{"ssh -D", (*stock).dynamic},
 		{"ssh -R", (*stock).remote},
 		{"ssh -A, and without", (*stock).agent},
+		{"snug cp", (*stock).cp},
+		{"snug forward", (*stock).forward},
 		{"an editor's remote server", (*stock).editor},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -114,6 +117,7 @@ func (s *stock) file(name string, size int, mode os.FileMode) []byte {
 	s.T.Helper()
 	content := make([]byte, size)
 	_, _ = rand.Read(content)
+	user.Must(s.T, os.MkdirAll(filepath.Dir(filepath.Join(s.mine, name)), 0o755))
 	user.Must(s.T, os.WriteFile(filepath.Join(s.mine, name), content, 0o600))
 	user.Must(s.T, os.Chmod(filepath.Join(s.mine, name), mode))
 	return content
@@ -448,6 +452,85 @@ func TestFilesAndSocketsAreTheUsers(t *testing.T) {
 	if status := r.Reap(run); status != 0 {
 		t.Errorf("the machine's own session ended with %d", status)
 	}
+}
+
+// in is snug itself, in the folder of the test's.
+func (s *stock) in(args ...string) *exec.Cmd {
+	cmd := s.Command(args...)
+	cmd.Dir = s.mine
+	return cmd
+}
+
+func (s *stock) cp() {
+	big := s.file("cp/big", 10<<20, 0o640)
+	script := s.file("cp/sub/script", 100, 0o755)
+	s.ok(s.in("cp", "-r", "-p", "cp", "box:/tmp"), "")
+	want := fmt.Sprintf("%x  big\n640 755\n", sha256.Sum256(big))
+	if got := s.guest("cd /tmp/cp && sha256sum big && stat -c %a big sub/script | xargs"); got != want {
+		s.T.Errorf("into the machine: %q, want %q", got, want)
+	}
+	s.ok(s.in("cp", "-rp", "box:/tmp/cp", "came"), "")
+	s.is("came/big", big, 0o640)
+	s.is("came/sub/script", script, 0o755)
+	if got := s.ok(s.in("cp", "box:/tmp/cp/sub/script", "-"), ""); got != string(script) {
+		s.T.Errorf("to standard output: %d bytes of %d, or others", len(got), len(script))
+	}
+	s.ok(s.in("cp", "-", "box:/tmp/cp/in"), "from standard input")
+	if got := s.guest("cat /tmp/cp/in; ls -A /tmp/cp | xargs"); got != "from standard inputbig in sub\n" {
+		s.T.Errorf("from standard input: %q", got)
+	}
+	for words, args := range map[string][]string{
+		"no such machine runs":      {"x", "nobody:/tmp"},
+		"name one side":             {"cp/big", "elsewhere"},
+		"both sides are machines":   {"box:/tmp/cp/in", "box:/tmp/cp/in2"},
+		"copy it with -r":           {"box:/tmp/cp", "."},
+		"file does not exist":       {"box:/no/such", "x"},
+		"standard output takes one": {"box:/tmp/cp/in", "box:/tmp/cp/big", "-"},
+	} {
+		got := s.Pipe(s.in(append([]string{"cp"}, args...)...), "")
+		if got.Status != 125 || !user.OneLine(got.Stderr) || !strings.Contains(got.Stderr, words) {
+			s.T.Errorf("snug cp %q: %+v, want 125 and %q", args, got, words)
+		}
+	}
+}
+
+func (s *stock) forward() {
+	s.web(func(content []byte) {
+		offered := httptest.NewServer(http.FileServer(http.Dir(s.mine)))
+		defer offered.Close()
+		in, long, socks := s.free(), s.free(), s.free()
+		command := s.in("forward", "--json", "box", in+":8080", "-L", long+":localhost:8080", "-D", socks, "-R", "9191:"+strings.TrimPrefix(offered.URL, "http://"))
+		out, err := command.StdoutPipe()
+		user.Must(s.T, err)
+		command.Stderr = os.Stderr
+		user.Must(s.T, command.Start())
+		var ready struct {
+			Forwards []struct{ Kind, Listen, To string }
+		}
+		user.Must(s.T, json.NewDecoder(out).Decode(&ready))
+		if len(ready.Forwards) != 4 || ready.Forwards[0].Listen != "127.0.0.1:"+in || ready.Forwards[0].To != "localhost:8080" {
+			s.T.Errorf("it says %+v", ready)
+		}
+		for _, port := range []string{in, long} {
+			if got, err := fetch(http.DefaultClient, "http://127.0.0.1:"+port+"/file"); err != nil || !bytes.Equal(got, content) {
+				s.T.Errorf("%d bytes of %d, or others: %v", len(got), len(content), err)
+			}
+		}
+		http.DefaultClient.CloseIdleConnections()
+		for _, proxy := range []string{"--socks5-hostname", "--socks5", "--socks4", "--socks4a"} {
+			if got := s.ok(s.host("curl", "-sS", proxy, "127.0.0.1:"+socks, "http://127.0.0.1:8080/file"), ""); got != string(content) {
+				s.T.Errorf("%s: %d bytes of %d, or others", proxy, len(got), len(content))
+			}
+		}
+		want := fmt.Sprintf("%x  -\n", sha256.Sum256(content))
+		if got := s.guest("busybox wget -q -O - http://localhost:9191/served | sha256sum"); got != want {
+			s.T.Errorf("the guest has got %q, want %q", got, want)
+		}
+		user.Must(s.T, command.Process.Signal(os.Interrupt))
+		if status := s.Reap(command); status != 128+2 {
+			s.T.Errorf("after ^C it ended with %d", status)
+		}
+	})
 }
 
 // editor is what VS Code and its like do: a script on standard input of a shell
