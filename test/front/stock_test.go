@@ -68,6 +68,17 @@ func stockTools(f *front) {
 		}
 	}
 	h.copies()
+	names := f.Names()
+	f.Write("mine", "copied\n", 0o644)
+	there := "/tmp/cp-" + strconv.Itoa(os.Getpid())
+	for _, line := range [][]string{{"cp", "mine", names[0] + ":" + there}, {"cp", names[0] + ":" + there, "came"}, {"exec", names[0], "--", "rm", there}} {
+		if got := f.Pipe(f.Command(line...), ""); got != (rig.Ended{}) {
+			f.T.Errorf("snug %q: %+v", line, got)
+		}
+	}
+	if got := f.Read("came"); got != "copied\n" {
+		f.T.Errorf("snug cp has brought back %q", got)
+	}
 	if f.tool != "nsenter" { // in whose box no network is up, not even its own
 		h.forwards()
 	}
