@@ -38,6 +38,8 @@ func run(args []string) error {
 		return nil
 	case len(args) == 1 && args[0] == "serve":
 		return serveLink(os.Stdin)
+	case len(args) == 1 && args[0] == agent.SFTP:
+		return agent.ServeSFTP(os.Stdin, os.Stdout)
 	}
 	return errors.New("this is snug's own helper inside a guest: run snug on the host instead")
 }

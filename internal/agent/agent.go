@@ -21,8 +21,9 @@ type Agent struct {
 	goodbye  func() // called when the host has asked for the end; may be nil
 	proxy    Proxy  // nil: programs run themselves
 
-	mu       sync.Mutex
-	programs map[string]*program
+	mu         sync.Mutex
+	programs   map[string]*program
+	forwarding *forwards // over the link that is up, or nil
 }
 
 // Serve is New and Agent.Serve.
@@ -63,7 +64,7 @@ func (a *Agent) Serve(ctx context.Context, link io.ReadWriteCloser) error {
 		// torn reaches its programs before the next one hears how far they
 		// are, or never. The next reset mark ends this one, and how it ends
 		// is nothing to report.
-		_ = wire.Server(conn, key, a)
+		_ = wire.Server(conn, key, a.forwards())
 	}
 }
 

@@ -60,6 +60,8 @@ func (a *Agent) command(s wire.Start) (cmd *command, notice string, err error) {
 	}
 	cmd.env = c.environment(term, s.Env)
 	switch shell := c.shell(); {
+	case s.Subsystem != "":
+		cmd.path, cmd.args, err = c.subsystem(s.Subsystem)
 	case len(s.Args) > 0:
 		cmd.args = s.Args
 		cmd.path, err = lookPath(s.Args[0], cmd.dir, getenv(cmd.env, "PATH"))

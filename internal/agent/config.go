@@ -25,6 +25,8 @@ type Config struct {
 	Dir string `json:"dir,omitempty"`
 	// Scratch is a folder that can be written to, should the usual ones be none.
 	Scratch string `json:"scratch,omitempty"`
+	// Binary is the agent's own file, where it has a name.
+	Binary string `json:"binary,omitempty"`
 }
 
 // User is an account of the guest.

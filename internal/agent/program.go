@@ -52,7 +52,8 @@ type program struct {
 	notice   string
 	exit     *wire.Exit
 	failure  *wire.Failure
-	standin  *Standin // nil: the program runs itself
+	standin  *Standin     // nil: the program runs itself
+	socket   *agentSocket // of the viewer's SSH agent, if it has lent one; owned by run
 }
 
 func newProgram(a *Agent, id string, s wire.Start) *program {
@@ -78,6 +79,7 @@ func newProgram(a *Agent, id string, s wire.Start) *program {
 func (p *program) run() {
 	defer close(p.ended)
 	defer p.holdThread()()
+	defer func() { p.socket.close() }()
 	if err := p.launch(); err != nil {
 		p.endStandIn(nil)
 		p.fail(err)
@@ -108,9 +110,13 @@ func (p *program) launch() error {
 	if err != nil {
 		return err
 	}
+	unlent := p.lend(&start)
 	cmd, notice, err := p.agent.command(start)
 	if err != nil {
 		return err
+	}
+	if unlent != "" {
+		notice = unlent
 	}
 	files, err := p.open()
 	if err != nil {

@@ -51,6 +51,9 @@ func (p *program) standIn() (wire.Start, error) {
 	if p.agent.proxy == nil {
 		return s, nil
 	}
+	if s.Subsystem != "" {
+		return s, noAgent(s.Subsystem)
+	}
 	in, err := p.agent.proxy(p.id, s)
 	if err != nil {
 		return s, err

@@ -102,7 +102,7 @@ with snug in front of it:
 		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
 	cmd.AddCommand(a.toolCommands()...)
-	cmd.AddCommand(a.runCommand(), a.wrapCommand(), a.execCommand(), a.attachCommand(), a.detachCommand(), a.lsCommand(), a.killCommand(), a.screenCommand(), a.logCommand(), a.recordCommand(), a.playCommand(), a.stopCommand(), a.rmCommand(), a.proxyCommand(), a.doctorCommand(), a.versionCommand())
+	cmd.AddCommand(a.runCommand(), a.wrapCommand(), a.execCommand(), a.attachCommand(), a.detachCommand(), a.lsCommand(), a.killCommand(), a.screenCommand(), a.logCommand(), a.recordCommand(), a.playCommand(), a.stopCommand(), a.rmCommand(), a.cpCommand(), a.forwardCommand(), a.proxyCommand(), a.sshConfigCommand(), a.doctorCommand(), a.versionCommand())
 	cmd.AddCommand(a.keeperCommand(), probeCommand())
 	return cmd
 }

@@ -10,25 +10,37 @@ import (
 )
 
 func (a *app) proxyCommand() *cobra.Command {
-	return &cobra.Command{
+	var host string
+	cmd := &cobra.Command{
 		Use:   "proxy MACHINE",
 		Short: "Carry an SSH connection to a machine: a ProxyCommand for ssh",
 		Long: `Proxy connects standard input and output to the SSH endpoint of a machine's
 keeper, so that a stock ssh reaches the machine without a port or a password:
-whoever can open the endpoint's socket is its owner.`,
+whoever can open the endpoint's socket is its owner. The machine may be named as
+snug ssh-config, which makes use of this command, has it: web-1.snug.
+
+With --host-key it prints the endpoint's key, as a line of a known_hosts file for
+the host's name that is given.`,
 		Example: `  ssh -o ProxyCommand='snug proxy %h' web-1
-  ssh -o ProxyCommand='snug proxy %h' web-1 make test`,
-		Args:              cobra.ExactArgs(1),
-		RunE:              func(_ *cobra.Command, args []string) error { return a.proxy(args[0]) },
+  snug proxy --host-key web-1 web-1 >>~/.ssh/known_hosts`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if host != "" {
+				return a.hostKey(args[0], host)
+			}
+			return a.proxy(args[0])
+		},
 		ValidArgsFunction: a.completeMachine,
 	}
+	cmd.Flags().StringVar(&host, "host-key", "", "print the endpoint's key for this `host`")
+	return cmd
 }
 
 // proxy ends when the keeper hangs up, or ssh does.
 func (a *app) proxy(name string) error {
 	ctx := context.Background()
 	a.reap(ctx)
-	m, err := a.living(ctx, name)
+	m, err := a.sshMachine(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type Config struct {
 type Keeper struct {
 	cfg  Config
 	link *link
+	fwd  *forwards
 	idle chan struct{} // closed when nobody has use for the machine any more
 
 	mu       sync.Mutex
@@ -63,8 +64,9 @@ type Keeper struct {
 
 // New returns a keeper that has not begun. It waits for its first viewer.
 func New(cfg Config) *Keeper {
+	l := newLink(cfg.Log)
 	k := &Keeper{
-		cfg: cfg, link: newLink(cfg.Log), idle: make(chan struct{}), users: 1,
+		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), users: 1,
 		sessions: make(map[string]*session), names: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
 	if cfg.Stay {
@@ -104,6 +106,7 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	err := errors.Join(k.end(machine), k.cfg.Cleanup())
 	k.dismiss()
 	wg.Wait()
+	k.fwd.join()
 	return err
 }
 
@@ -115,6 +118,7 @@ func (k *Keeper) boot(ctx context.Context) sandbox.Machine {
 		k.link.fail(err)
 		return nil
 	}
+	peer.Accept = k.fwd.accept
 	k.link.keep(ctx, machine, peer)
 	return machine
 }
@@ -170,6 +174,7 @@ func (k *Keeper) accept(l net.Listener) {
 type viewerHost struct {
 	*Keeper
 	begun sync.Once
+	party *party // for forward.go
 }
 
 func (v *viewerHost) begin() { v.begun.Do(v.release) }
@@ -177,6 +182,7 @@ func (v *viewerHost) begin() { v.begun.Do(v.release) }
 // Start is the keeper's.
 func (v *viewerHost) Start(id string, start wire.Start) wire.Program {
 	defer v.begin()
+	v.lend(id, start)
 	return v.Keeper.Start(id, start)
 }
 
@@ -364,6 +370,7 @@ func (k *Keeper) forget(s *session) {
 		return
 	}
 	close(s.settled)
+	k.fwd.takeBack(s.memo.ID)
 	if s.past != nil {
 		s.past.timer.Stop()
 	}

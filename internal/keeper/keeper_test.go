@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snugvm/snug/internal/agent"
 	"github.com/snugvm/snug/internal/keeper"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
@@ -27,7 +28,16 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The agent of the tests is this binary, and starts it again for sftp.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == agent.SFTP {
+		if agent.ServeSFTP(os.Stdin, os.Stdout) != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const patience = 20 * time.Second
 
@@ -41,6 +51,7 @@ type rig struct {
 	served  chan error
 	cleaned atomic.Bool
 	machine *flaky
+	other   *hostile   // the machine in place of that, unless nil
 	boot    chan error // what Boot waits for, and fails with
 }
 
@@ -145,6 +156,9 @@ func (r *rig) bootMachine(ctx context.Context, progress func(wire.Notice)) (sand
 	case <-ctx.Done():
 		return nil, wire.Peer{}, context.Cause(ctx)
 	}
+	if r.other != nil {
+		return r.other, r.other.peer, nil
+	}
 	peer, err := r.machine.Agent().Peer()
 	return r.machine, peer, err
 }
@@ -172,6 +186,7 @@ type viewer struct {
 	conn    ssh.Conn
 	session *wire.Session
 	stalled chan struct{} // Output waits while it is open; nil: never
+	accept  func(ssh.NewChannel)
 
 	mu      sync.Mutex
 	out     [3]bytes.Buffer
@@ -200,7 +215,7 @@ func (v *viewer) dial(r *rig) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if v.conn, err = wire.Client(c, wire.Peer{HostKey: key}); err != nil {
+	if v.conn, err = wire.Client(c, wire.Peer{HostKey: key, Accept: v.accept}); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = v.conn.Close() })
@@ -515,8 +530,10 @@ func TestForeignChannelsAreRefused(t *testing.T) {
 	r := newRig(t)
 	v := &viewer{}
 	v.dial(r)
-	if _, _, err := v.conn.OpenChannel("direct-tcpip", nil); err == nil {
-		t.Error("a channel that nobody serves was opened")
+	for _, kind := range []string{"x11", "direct-tcpip", "direct-streamlocal@openssh.com", "forwarded-tcpip", "tun@openssh.com"} {
+		if _, _, err := v.conn.OpenChannel(kind, nil); err == nil {
+			t.Errorf("a channel %s to nowhere was opened", kind)
+		}
 	}
 }
 

@@ -32,6 +32,8 @@ type link struct {
 	err    error         // why it is over
 }
 
+var errStopped = errors.New("nobody waits for the link any more")
+
 func newLink(log *slog.Logger) *link {
 	return &link{log: log, over: make(chan struct{}), change: make(chan struct{})}
 }
@@ -117,7 +119,10 @@ func (l *link) set(conn ssh.Conn) {
 }
 
 // next waits for a connection other than last. The error says why none comes.
-func (l *link) next(last ssh.Conn) (ssh.Conn, error) {
+func (l *link) next(last ssh.Conn) (ssh.Conn, error) { return l.nextUnless(last, nil) }
+
+// nextUnless is next, until stop is closed.
+func (l *link) nextUnless(last ssh.Conn, stop <-chan struct{}) (ssh.Conn, error) {
 	for {
 		l.mu.Lock()
 		conn, change, err := l.conn, l.change, l.err
@@ -128,7 +133,11 @@ func (l *link) next(last ssh.Conn) (ssh.Conn, error) {
 		case conn != nil && conn != last:
 			return conn, nil
 		}
-		<-change
+		select {
+		case <-change:
+		case <-stop:
+			return nil, errStopped
+		}
 	}
 }
 

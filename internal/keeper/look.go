@@ -82,7 +82,10 @@ func (s *session) discard() bool {
 
 // programOf is the command line that a session was started with.
 func programOf(start wire.Start) string {
-	if len(start.Args) > 0 {
+	switch {
+	case start.Subsystem != "":
+		return start.Subsystem
+	case len(start.Args) > 0:
 		return strings.Join(start.Args, " ")
 	}
 	return start.Command

@@ -3,6 +3,7 @@
 package keeper_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -149,7 +150,10 @@ func TestWhatWasWrittenBeforeAnInterruptIsNotShownAfterIt(t *testing.T) {
 	v.dial(r)
 	v.session = wire.NewSession(wire.NewID(), onPty("trap 'echo; echo interrupted; exit 4' INT; seq 1 100000; sleep 100 & wait"), v)
 	v.run(r)
-	<-v.ready
+	await(t, "all to be written", func() bool {
+		at, err := r.keeper.Screen(1, 0)
+		return err == nil && bytes.Contains(at.Bytes, []byte("100000"))
+	})
 	_, _ = v.session.Write([]byte{3})
 	close(v.stalled)
 	exit, err := v.end(t)

@@ -47,6 +47,7 @@ func StartServe(self, folder string, cfg agent.Config) error {
 			cfg.Dir = "/"
 		}
 	}
+	cfg.Binary = self
 	config, err := json.Marshal(cfg)
 	if err != nil {
 		return fmt.Errorf("encode the agent's config: %w", err)

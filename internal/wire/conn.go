@@ -63,6 +63,10 @@ type Peer struct {
 	Mark Mark
 	// Emulated says that the far side runs in software emulation.
 	Emulated bool
+	// Accept, unless nil, accepts or rejects each channel that the far side
+	// opens, in a goroutine of its own. Without it all are refused: nobody here
+	// asked for them.
+	Accept func(nc ssh.NewChannel)
 }
 
 // Connect opens a connection on a link of unknown state. Cancelling ctx closes
@@ -77,8 +81,8 @@ func Connect(ctx context.Context, link io.ReadWriteCloser, peer Peer) (ssh.Conn,
 	return Client(c, peer)
 }
 
-// Client makes the near side of a connection. Channels and requests that the
-// far side opens are refused: nobody here asked for them.
+// Client makes the near side of a connection. Requests that the far side sends
+// are refused: nobody here asked for them.
 func Client(c net.Conn, peer Peer) (ssh.Conn, error) {
 	cfg := &ssh.ClientConfig{
 		User:            "snug",
@@ -99,14 +103,8 @@ func Client(c net.Conn, peer Peer) (ssh.Conn, error) {
 		return nil, fmt.Errorf("ssh handshake: %w", err)
 	}
 	go ssh.DiscardRequests(reqs)
-	go refuseChannels(chans)
+	go takeChannels(chans, peer.Accept)
 	return conn, nil
-}
-
-func refuseChannels(chans <-chan ssh.NewChannel) {
-	for nc := range chans {
-		_ = nc.Reject(ssh.Prohibited, "not asked for")
-	}
 }
 
 // Server makes the far side of a connection and serves its sessions until it
@@ -124,8 +122,18 @@ func Server(c net.Conn, key ed25519.PrivateKey, host Host) error {
 		_ = c.Close()
 		return fmt.Errorf("ssh handshake: %w", err)
 	}
-	go serveGlobal(reqs, host)
-	serveChannels(chans, host)
+	if f, ok := host.(Forwarder); ok {
+		f.Connected(conn)
+		ended := make(chan struct{})
+		defer func() { <-ended }()
+		go func() { // ends with the connection, and the channels with it
+			defer close(ended)
+			_ = conn.Wait()
+			f.Disconnected()
+		}()
+	}
+	s := &server{conn: conn, host: host, asked: make(chan asked, maxGlobal)}
+	s.serve(chans, reqs)
 	if err := conn.Wait(); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("connection ended: %w", err)
 	}

@@ -188,7 +188,7 @@ func (a *Attachment) refuse(f *Failure) {
 // handle serves one request. It waits for no program and no viewer.
 func (a *Attachment) handle(req *ssh.Request) error {
 	switch req.Type {
-	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell, requestAttach:
+	case requestUnseen, requestSession, requestEnv, requestTerminfo, requestPty, requestStart, requestExec, requestShell, requestAttach, requestSubsystem, requestAgent:
 		if a.program != nil {
 			return errors.New("the session has its program")
 		}
@@ -284,6 +284,10 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 		a.begin()
 	case requestAttach:
 		return a.handleAttach(req.Payload)
+	case requestAgent:
+		a.start.ForwardAgent = true
+	case requestSubsystem:
+		return a.handleSubsystem(req.Payload)
 	}
 	return nil
 }

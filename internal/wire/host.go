@@ -64,33 +64,118 @@ func NewID() string {
 	return hex.EncodeToString(b)
 }
 
-func serveGlobal(reqs <-chan *ssh.Request, host Host) {
-	for req := range reqs {
-		ok, reply := host.Request(req.Type, req.Payload)
-		if req.WantReply {
-			_ = req.Reply(ok, reply)
+// server serves one connection.
+type server struct {
+	conn ssh.Conn
+	host Host
+	wg   sync.WaitGroup // of its channels
+	// asked are global requests, in their order; one goroutine answers them.
+	asked chan asked
+	// before is closed when the last one so far is answered.
+	before <-chan struct{}
+}
+
+// asked is a global request, and what is closed when it is answered.
+type asked struct {
+	*ssh.Request
+	done chan struct{}
+}
+
+// serve takes what the near side asks for until the connection ends, and waits
+// for no answer; it returns when all channels have ended.
+//
+// Requests and channels come in two queues. A program may be told to use what
+// was asked for before it, as in 'ssh -R 9090:… make publish', so the order
+// between them matters: what stands in the one queue was sent before what then
+// comes out of the other.
+func (s *server) serve(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
+	defer s.wg.Wait()
+	defer close(s.asked)
+	go s.answer() // ends with the queue; an answer may outlast the connection
+	for chans != nil {
+		select {
+		case req, ok := <-reqs:
+			if !ok {
+				reqs = nil
+				continue
+			}
+			s.ask(req)
+		case nc, ok := <-chans:
+			if !ok {
+				chans = nil
+				continue
+			}
+			s.askAll(reqs)
+			s.open(nc)
 		}
 	}
 }
 
-// serveChannels serves the sessions of one connection and returns when all of
-// them have ended with it.
-func serveChannels(chans <-chan ssh.NewChannel, host Host) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for nc := range chans {
-		if screens, ok := host.(Screens); ok && nc.ChannelType() == channelScreen {
-			wg.Go(func() { serveScreen(nc, screens) })
-			continue
+// askAll takes the requests that have come so far.
+func (s *server) askAll(reqs <-chan *ssh.Request) {
+	for {
+		select {
+		case req, ok := <-reqs:
+			if !ok {
+				return
+			}
+			s.ask(req)
+		default:
+			return
 		}
-		if nc.ChannelType() != "session" {
-			_ = nc.Reject(ssh.UnknownChannelType, "only sessions are served here")
-			continue
-		}
-		ch, reqs, err := nc.Accept()
-		if err != nil {
-			continue
-		}
-		wg.Go(func() { serveSession(ch, reqs, host) })
+	}
+}
+
+// ask has a request answered in its turn. A near side that does not wait for
+// its answers is cut off.
+func (s *server) ask(req *ssh.Request) {
+	a := asked{req, make(chan struct{})}
+	select {
+	case s.asked <- a:
+		s.before = a.done
+	default:
+		_ = s.conn.Close()
+	}
+}
+
+func (s *server) answer() {
+	for req := range s.asked {
+		answerGlobal(req.Request, s.host)
+		close(req.done)
+	}
+}
+
+func answerGlobal(req *ssh.Request, host Host) {
+	if f, ok := host.(Forwarder); ok && isForward(req.Type) {
+		f.Forward(req)
+		return
+	}
+	ok, reply := host.Request(req.Type, req.Payload)
+	if req.WantReply {
+		_ = req.Reply(ok, reply)
+	}
+}
+
+// open serves a channel.
+func (s *server) open(nc ssh.NewChannel) {
+	forwarder, forwards := s.host.(Forwarder)
+	screens, shows := s.host.(Screens)
+	switch kind := nc.ChannelType(); {
+	case forwards && (kind == ChannelDialTCP || kind == ChannelDialUnix):
+		s.wg.Go(func() { forwarder.Channel(nc) })
+	case shows && kind == channelScreen:
+		s.wg.Go(func() { serveScreen(nc, screens) })
+	case kind == "session":
+		before := s.before
+		s.wg.Go(func() {
+			if before != nil {
+				<-before
+			}
+			if ch, reqs, err := nc.Accept(); err == nil {
+				serveSession(ch, reqs, s.host)
+			}
+		})
+	default:
+		_ = nc.Reject(ssh.UnknownChannelType, "only sessions are served here")
 	}
 }

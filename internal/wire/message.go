@@ -14,8 +14,10 @@ const (
 	requestPty          = "pty-req"
 	requestShell        = "shell"
 	requestExec         = "exec"
+	requestSubsystem    = "subsystem"
 	requestWindowChange = "window-change"
 	requestSignal       = "signal"
+	requestAgent        = "auth-agent-req@openssh.com" // OpenSSH's PROTOCOL
 	requestExitStatus   = "exit-status"
 	requestExitSignal   = "exit-signal"
 )
@@ -47,6 +49,31 @@ const RequestLeave = "leave@snug"
 
 // RequestSessions is a global request to a keeper for the sessions that it has.
 const RequestSessions = "sessions@snug"
+
+// Global requests of forwarding, to a keeper and to an agent: listen, and no
+// longer, at a TCP port (RFC 4254 §7.1) or a unix socket (OpenSSH's PROTOCOL).
+const (
+	RequestListenTCP    = "tcpip-forward"
+	RequestUnlistenTCP  = "cancel-tcpip-forward"
+	RequestListenUnix   = "streamlocal-forward@openssh.com"
+	RequestUnlistenUnix = "cancel-streamlocal-forward@openssh.com"
+)
+
+// Channels of forwarding: to what the near side wants to reach, and from what
+// the far side has taken a connection at.
+const (
+	ChannelDialTCP   = "direct-tcpip"
+	ChannelDialUnix  = "direct-streamlocal@openssh.com"
+	ChannelTakenTCP  = "forwarded-tcpip"
+	ChannelTakenUnix = "forwarded-streamlocal@openssh.com"
+)
+
+// Channels to an SSH agent: a viewer's, and on the link that of the viewer who
+// has lent it to a session.
+const (
+	ChannelAgent   = "auth-agent@openssh.com"
+	ChannelAgentOf = "auth-agent@snug"
+)
 
 // channelScreen is a channel to a keeper that brings the screen of a session.
 const channelScreen = "screen@snug"
@@ -110,6 +137,11 @@ type Start struct {
 	// Join is set for a viewer that starts nothing, but joins a session that
 	// is there. Of the rest Pty counts for its size.
 	Join *Join
+	// Subsystem, if set, is the service of this name in place of a program of
+	// the machine's; there is SubsystemSFTP. It runs on pipes.
+	Subsystem string
+	// ForwardAgent lends the program the near side's SSH agent.
+	ForwardAgent bool
 	// Unseen says that what the near side shows reaches no terminal: nobody
 	// there answers what a program asks its terminal.
 	Unseen bool
@@ -125,6 +157,9 @@ type Join struct {
 	// Scrollback is how many lines above the screen are shown first.
 	Scrollback uint32
 }
+
+// SubsystemSFTP is the service that reads and writes the machine's files.
+const SubsystemSFTP = "sftp"
 
 // Exit is how a program ended.
 type Exit struct {
@@ -164,6 +199,7 @@ type (
 	}
 	windowPayload  struct{ Cols, Rows, XPixel, YPixel uint32 }
 	execPayload    struct{ Command string }
+	subsysPayload  struct{ Name string }
 	signalPayload  struct{ Name string }
 	statusPayload  struct{ Status uint32 }
 	exitSigPayload struct {

@@ -123,6 +123,11 @@ func (r *run) start() error {
 			return errTorn
 		}
 	}
+	if s.start.ForwardAgent {
+		if _, err := r.ch.SendRequest(requestAgent, false, nil); err != nil {
+			return errTorn
+		}
+	}
 	if s.start.Pty != nil {
 		if err := r.requestPty(); err != nil {
 			return err
@@ -185,6 +190,8 @@ func (s *Start) request() (name string, payload []byte, err error) {
 	case len(s.Args) > 0:
 		payload, err = marshalStart(s.Dir, s.Args)
 		return requestStart, payload, err
+	case s.Subsystem != "":
+		return requestSubsystem, ssh.Marshal(subsysPayload{s.Subsystem}), nil
 	case s.Command != "":
 		return requestExec, ssh.Marshal(execPayload{s.Command}), nil
 	}

@@ -66,6 +66,8 @@ var checks = []check{
 	{"flags for variables and the folder are honoured, and the image's are there", oci, flagsAndVariables},
 	{"two users at once are two agents", users, twoUsers},
 	{"sessions share one machine", nil, moreSessions},
+	{"the stock tools of ssh reach it as any host", nil, stockTools},
+	{"without an agent the stock tools are told what is missing", []string{"docker", "crun"}, stockToolsWithoutAgent},
 	{"run makes a container with the image's entrypoint and command", engines, runsAnImage},
 	{"any tool is served by its exec", users, wrapsAnyTool},
 	{"the suite of all sandboxes", nil, conforms},
@@ -170,7 +172,7 @@ func (f *front) findOurs() string {
 	if f.tool == "ssh" {
 		folders = "/dev/shm" // all else is this machine's
 	}
-	return `for d in ` + folders + `; do for n in "$d"/.snug-* "$d"/snug-terminfo-* "$d"/snug-agent-*/*; do if [ -e "$n" ]; then echo "$n"; fi; done; done`
+	return `for d in ` + folders + `; do for n in "$d"/.snug-* "$d"/snug-terminfo-* "$d"/snug-ssh-* "$d"/snug-agent-*/*; do if [ -e "$n" ]; then echo "$n"; fi; done; done`
 }
 
 func sizeInAPane(f *front) {

@@ -57,7 +57,7 @@ func (r *Rig) Processes() (found []Process) {
 }
 
 // still are snug's commands that show no program.
-var still = []string{"ls", "stop", "proxy", "doctor", "version", "completion", "probe-kvm"}
+var still = []string{"ls", "stop", "proxy", "ssh-config", "cp", "forward", "doctor", "version", "completion", "probe-kvm"}
 
 func kindOf(argv []string, env string) Kind {
 	switch name := filepath.Base(argv[0]); {
