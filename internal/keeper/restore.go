@@ -119,6 +119,7 @@ func (s *session) remember(dir string) error {
 			}
 			if !begun || e.Offset != offset {
 				to = screen.New(int(max(e.Size.Cols, 1)), int(max(e.Size.Rows, 1)), screen.Options{Scrollback: scrollback})
+				to.SetPixels(int(e.Size.XPixel), int(e.Size.YPixel)) // which tell how large its images are
 				_, _ = to.Write(e.Snapshot)
 			}
 			begun, offset = true, e.Offset
