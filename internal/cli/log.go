@@ -41,8 +41,9 @@ offset, columns, rows), output (offset, bytes), input (viewer, bytes, of which 0
 is its end; ignored, if it was not for the program; content in base64, if it was
 recorded), resize (offset, columns, rows), join and leave (viewer, columns, rows,
 read_only), ready, output_end (offset), exit (status, signal, core), failure
-(status, message), resumed (by another keeper), clock (it was set, or the machine
-slept), and gap (offset, to) where output from the one offset to the other is
+(status, message), resumed (by another keeper), arrived (bytes of input in all; what
+was typed beyond them was lost with the keeper before, and comes again), clock (it
+was set, or the machine slept), and gap (offset, to) where output from the one offset to the other is
 missing.`,
 		Example: `  snug log web-1/1
   snug log -f web
@@ -315,6 +316,8 @@ func (p *logPrinter) object(rec sessionlog.Record) error {
 		l.Event, l.Status, l.Message = "failure", &e.Status, new(oneLine(e.Message))
 	case sessionlog.Resumed:
 		l.Event = "resumed"
+	case sessionlog.Arrived:
+		l.Event, l.Bytes = "arrived", &e.Input.All
 	case sessionlog.Clock:
 		l.Event = "clock"
 	case sessionlog.Gap:

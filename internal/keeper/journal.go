@@ -99,6 +99,13 @@ func (j *journal) input(v *view, p []byte) {
 	}
 }
 
+// arrived logs what of the input was not lost with another keeper.
+func (j *journal) arrived(all uint64, by map[string]uint64) {
+	if j.log != nil && j.pty {
+		j.note(j.log.Arrived(sessionlog.Totals{All: all, By: by}))
+	}
+}
+
 // ignored logs that a viewer sent what is not for the program.
 func (j *journal) ignored(v *view, n int) {
 	if j.log != nil && j.pty {

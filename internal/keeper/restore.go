@@ -156,6 +156,8 @@ func (p *past) note(e sessionlog.Event) {
 		} else {
 			delete(p.awaited, e.ID)
 		}
+	case sessionlog.Arrived:
+		p.before, p.inputs = e.Input, nil
 	case sessionlog.Input:
 		p.inputs = append(p.inputs, e)
 		if e.N == 0 {
@@ -229,6 +231,7 @@ func (s *session) account(all uint64) {
 	}
 	s.safe = all
 	s.past.count(all)
+	s.journal.arrived(all, s.past.typed)
 	for _, v := range s.views {
 		if v.back {
 			v.typed = s.past.typed[v.a.ID()]

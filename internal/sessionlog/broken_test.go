@@ -263,7 +263,7 @@ func FuzzSegment(f *testing.F) {
 	}
 	for _, e := range []Event{
 		Output{Data: []byte("x")}, Input{Viewer: "v", N: 2, Content: []byte("ls")}, Input{Viewer: "v", N: 3, Ignored: true}, Resize{0, Size{1, 2, 3, 4}}, Viewer{"v", true, Size{}, true}, Ready{},
-		OutputEnd{}, Exit{1, "HUP", true}, Failure{2, "lost"}, Clock{time.Unix(1, 2)}, Resumed{},
+		OutputEnd{}, Exit{1, "HUP", true}, Failure{2, "lost"}, Clock{time.Unix(1, 2)}, Resumed{}, Arrived{Totals{3, map[string]uint64{"v": 3}}},
 	} {
 		if err := appendEvent(l, e); err != nil {
 			f.Fatal(err)

@@ -34,6 +34,7 @@ const (
 	kindFailure
 	kindResumed
 	kindClock
+	kindArrived
 	kindGap kind = 255 // never in a file
 )
 
@@ -93,6 +94,10 @@ type Failure struct {
 // Resumed says that another keeper has gone on with the log.
 type Resumed struct{}
 
+// Arrived says what of the input so far the program has, as a keeper learnt that took the session over. What else was
+// logged was lost with the keeper before, and comes once more.
+type Arrived struct{ Input Totals }
+
 // Clock says that the wall clock went otherwise than the time that elapses: it was set, the machine slept, or nobody
 // knows how long there was no keeper. The record's time is by the new clock.
 type Clock struct{ Time time.Time }
@@ -143,6 +148,7 @@ func (Exit) kind() kind       { return kindExit }
 func (Failure) kind() kind    { return kindFailure }
 func (Resumed) kind() kind    { return kindResumed }
 func (Clock) kind() kind      { return kindClock }
+func (Arrived) kind() kind    { return kindArrived }
 func (Gap) kind() kind        { return kindGap }
 
 func (e Output) appendTo(b []byte) []byte { return append(appendUint(b, e.Offset), e.Data...) }
@@ -157,6 +163,7 @@ func (e Viewer) appendTo(b []byte) []byte {
 	return appendBool(appendSize(appendBool(appendText(b, e.ID), e.Joined), e.Size), e.ReadOnly)
 }
 
+func (e Arrived) appendTo(b []byte) []byte   { return appendTotals(b, e.Input) }
 func (Ready) appendTo(b []byte) []byte       { return b }
 func (Resumed) appendTo(b []byte) []byte     { return b }
 func (Gap) appendTo(b []byte) []byte         { return b }
@@ -177,11 +184,7 @@ func (c Checkpoint) appendTo(b []byte) []byte {
 	b = appendUint(b, uint64(c.Time.UnixNano()))
 	b = appendText(b, c.Meta)
 	b = appendText(b, c.Snapshot)
-	b = appendUint(b, c.Input.All)
-	b = appendUint(b, uint64(len(c.Input.By)))
-	for _, id := range slices.Sorted(maps.Keys(c.Input.By)) {
-		b = appendUint(appendText(b, id), c.Input.By[id])
-	}
+	b = appendTotals(b, c.Input)
 	for _, on := range []bool{c.Ready, c.OutputEnd, c.AfterGap, c.Exit != nil, c.Failure != nil} {
 		b = appendBool(b, on)
 	}
@@ -194,14 +197,27 @@ func (c Checkpoint) appendTo(b []byte) []byte {
 	return b
 }
 
-func (d *decoder) checkpoint(elapsed time.Duration) Checkpoint {
-	c := Checkpoint{Elapsed: elapsed, Offset: d.uint(), Size: d.size(), Time: d.time(), Meta: d.bytes(), Snapshot: d.bytes()}
-	c.Input.All = d.uint()
-	c.Input.By = make(map[string]uint64)
+func appendTotals(b []byte, t Totals) []byte {
+	b = appendUint(b, t.All)
+	b = appendUint(b, uint64(len(t.By)))
+	for _, id := range slices.Sorted(maps.Keys(t.By)) {
+		b = appendUint(appendText(b, id), t.By[id])
+	}
+	return b
+}
+
+func (d *decoder) totals() Totals {
+	t := Totals{All: d.uint(), By: make(map[string]uint64)}
 	for n := d.uint(); n > 0 && !d.bad; n-- {
 		id := string(d.bytes())
-		c.Input.By[id] = d.uint()
+		t.By[id] = d.uint()
 	}
+	return t
+}
+
+func (d *decoder) checkpoint(elapsed time.Duration) Checkpoint {
+	c := Checkpoint{Elapsed: elapsed, Offset: d.uint(), Size: d.size(), Time: d.time(), Meta: d.bytes(), Snapshot: d.bytes()}
+	c.Input = d.totals()
 	c.Ready, c.OutputEnd, c.AfterGap = d.bool(), d.bool(), d.bool()
 	exited, failed := d.bool(), d.bool()
 	if exited {
@@ -245,6 +261,8 @@ func (f frame) event() (e Event, err error) {
 		e = d.failure()
 	case kindResumed:
 		e = Resumed{}
+	case kindArrived:
+		e = Arrived{d.totals()}
 	case kindClock:
 		e = Clock{d.time()}
 	}

@@ -3,6 +3,7 @@ package sessionlog
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,6 +190,14 @@ func (l *Log) Ignored(viewer string, n int) error {
 	defer l.mu.Unlock()
 	l.now.Input.By[viewer] += uint64(n)
 	return l.append(Input{Viewer: viewer, N: uint64(n), Ignored: true})
+}
+
+// Arrived appends what of the input the program has.
+func (l *Log) Arrived(input Totals) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now.Input = Totals{input.All, maps.Clone(input.By)}
+	return l.append(Arrived{input})
 }
 
 // Resize appends a size of the session's terminal, which it has after the output so far. It returns how much that is.

@@ -166,6 +166,8 @@ func (l *Log) replay(s *State, e Event) {
 			s.Input.All += e.N
 		}
 		s.Input.By[e.Viewer] += e.N
+	case Arrived:
+		s.Input = Totals{e.Input.All, maps.Clone(e.Input.By)}
 	case Resize:
 		s.Size = e.Size
 	case Viewer:
