@@ -53,17 +53,13 @@ func (a *app) attach(o viewOptions, join wire.Join, arg string) error {
 		return errors.New("attach needs a terminal: 'snug screen' prints the screen, 'snug log -f' what happens")
 	}
 	return a.show(o, wire.Start{Join: &join}, func(ctx context.Context, start *wire.Start) (*kept, error) {
-		all, err := a.holdings(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c, err := choose(all, arg, a.dirs.LastUsed(folder()))
+		c, err := a.find(ctx, arg)
 		if err != nil {
 			return nil, err
 		}
 		start.Join.Number = c.session.Number
 		a.use(sessionName(c.machine, c.session))
-		return a.join(c.machine)
+		return a.reach(ctx, c.machine)
 	})
 }
 
@@ -105,15 +101,11 @@ func (a *app) sessionCommand(cmd *cobra.Command, ask func(ssh.Conn, chosen) erro
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		ctx := context.Background()
 		a.reap(ctx)
-		all, err := a.holdings(ctx)
+		c, err := a.find(ctx, strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
-		c, err := choose(all, strings.Join(args, ""), a.dirs.LastUsed(folder()))
-		if err != nil {
-			return err
-		}
-		return consult(c.machine, c.spec, listPatience, func(conn ssh.Conn) error { return ask(conn, c) })
+		return a.consult(ctx, c.machine, c.spec, func(conn ssh.Conn) error { return ask(conn, c) })
 	}
 	return cmd
 }

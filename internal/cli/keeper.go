@@ -82,7 +82,7 @@ func (a *app) keep(name string, adopt bool) error {
 			}
 			return b.run(ctx)
 		},
-		HostKey: spec.keeperKey(), Adopt: adopt, Stay: spec.Stay,
+		HostKey: spec.keeperKey(), Adopt: adopt, Adopted: m.Adopted, Stay: spec.Stay,
 		Logs: logs, LogOptions: sessionlog.Options{RecordInput: spec.RecordInput},
 		Cleanup: func() error { return remove(m) },
 		Log:     log,

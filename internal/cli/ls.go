@@ -73,7 +73,7 @@ exit_status (null while it runs), and signal or failure if there was one.`,
 func (a *app) list(asJSON bool) error {
 	ctx := context.Background()
 	a.reap(ctx)
-	all, err := a.holdings(ctx)
+	all, err := a.holdings(ctx, "", (*app).consultBriefly)
 	if err != nil {
 		return err
 	}

@@ -123,16 +123,12 @@ func (a *app) printScreen(o screenOptions, arg string) error {
 // fetchScreen gets a session's screen from its keeper.
 func (a *app) fetchScreen(ctx context.Context, arg string) (*screen.Screen, error) {
 	a.reap(ctx)
-	all, err := a.holdings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := choose(all, arg, a.dirs.LastUsed(folder()))
+	c, err := a.find(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
 	var at wire.Snapshot
-	err = consult(c.machine, c.spec, screenPatience, func(conn ssh.Conn) (err error) {
+	err = a.consult(ctx, c.machine, c.spec, func(conn ssh.Conn) (err error) {
 		at, err = wire.AskScreen(conn, c.session.Number, 0)
 		return err
 	})
@@ -169,7 +165,7 @@ func (a *app) completeSession(_ *cobra.Command, args []string, _ string) (names 
 	}
 	other := *a
 	other.dirs = dirs
-	all, _ := other.holdings(context.Background())
+	all, _ := other.holdings(context.Background(), "", (*app).consultBriefly)
 	for _, h := range all {
 		for _, s := range h.sessions {
 			if s.Pty {

@@ -15,11 +15,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// How long a keeper may take: to tell its sessions, which it does at once, and
-// to bring a screen. One that does not answer holds up no command for longer.
+// How long a keeper may take: to tell its sessions for a list of all, which it
+// does at once, and to do what a command asks of it, though it may have to take
+// its machine over first. One that does not answer holds up no command for longer.
 const (
-	listPatience   = 2 * time.Second
-	screenPatience = 10 * time.Second
+	listPatience    = 2 * time.Second
+	consultPatience = 10 * time.Second
 )
 
 // holding is what a machine's keeper says that it holds.
@@ -31,8 +32,21 @@ type holding struct {
 	err      error // why it is not known
 }
 
-// holdings asks the keepers of all machines that run, at the same time.
-func (a *app) holdings(ctx context.Context) ([]holding, error) {
+// find finds the session with a screen that arg means.
+func (a *app) find(ctx context.Context, arg string) (chosen, error) {
+	all, err := a.holdings(ctx, arg, (*app).consult)
+	if err != nil {
+		return chosen{}, err
+	}
+	return choose(all, arg, a.dirs.LastUsed(folder()))
+}
+
+// consulter asks a keeper something.
+type consulter func(*app, context.Context, state.Machine, *machineSpec, func(ssh.Conn) error) error
+
+// holdings asks the keepers of the machines that arg may mean, at the same time;
+// of all that run if it is "".
+func (a *app) holdings(ctx context.Context, arg string, consult consulter) ([]holding, error) {
 	machines, err := a.dirs.Machines(ctx)
 	if err != nil {
 		return nil, err
@@ -44,51 +58,100 @@ func (a *app) holdings(ctx context.Context) ([]holding, error) {
 			all = append(all, h)
 		}
 	}
+	name, _, _ := strings.Cut(arg, "/")
 	var wg sync.WaitGroup
 	for i := range all {
-		wg.Go(func() { all[i].ask() })
+		h := &all[i]
+		if strings.HasPrefix(h.machine.Name, name) {
+			wg.Go(func() { h.ask(ctx, a, consult) })
+		}
 	}
 	wg.Wait()
 	return all, nil
 }
 
-func (h *holding) ask() {
-	h.err = consult(h.machine, &h.spec, listPatience, func(conn ssh.Conn) error {
+func (h *holding) ask(ctx context.Context, a *app, consult consulter) {
+	h.err = consult(a, ctx, h.machine, &h.spec, func(conn ssh.Conn) error {
 		listed, total, err := wire.AskSessions(conn)
 		h.sessions, h.more = listed, int(total)-len(listed)
 		return err
 	})
 }
 
-// consult connects to a keeper for a question, which must be answered in time.
-func consult(m state.Machine, spec *machineSpec, patience time.Duration, ask func(ssh.Conn) error) error {
-	deadline := time.Now().Add(patience)
-	err := func() error {
-		socket, err := net.DialTimeout("unix", m.SSHSocket(), patience)
-		if err != nil {
-			return err
+// consult asks a keeper something, and the next one if that one dies over it. To
+// one that takes its machine over it gives the time for that.
+func (a *app) consult(ctx context.Context, m state.Machine, spec *machineSpec, ask func(ssh.Conn) error) error {
+	return a.consultUntil(ctx, m, spec, func() time.Duration {
+		if m.Adopting() {
+			return consultPatience
 		}
-		if err := socket.SetDeadline(deadline); err != nil {
-			_ = socket.Close()
-			return err
+		return listPatience
+	}, ask)
+}
+
+// consultBriefly is consult for those who list machines: none holds them up.
+func (a *app) consultBriefly(ctx context.Context, m state.Machine, spec *machineSpec, ask func(ssh.Conn) error) error {
+	return a.consultUntil(ctx, m, spec, func() time.Duration { return listPatience }, ask)
+}
+
+func (a *app) consultUntil(ctx context.Context, m state.Machine, spec *machineSpec, patience func() time.Duration, ask func(ssh.Conn) error) error {
+	for begun := time.Now(); ; {
+		deadline := begun.Add(patience())
+		err := consult(m, spec, deadline, ask)
+		lost := (*unreachedError)(nil)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &lost):
+			return fmt.Errorf("the keeper of %s: %w", m.Name, err)
+		case time.Since(begun) > patience():
+			return fmt.Errorf("the keeper of %s does not answer within %v", m.Name, patience())
 		}
-		conn, err := greetKeeper(socket, spec)
-		if err != nil {
-			return err
+		life, lerr := m.Life(ctx)
+		switch {
+		case lerr != nil:
+			return lerr
+		case life == state.Dead:
+			return fmt.Errorf("machine %s has ended", m.Name)
+		case life == state.Orphaned:
+			if err := a.revive(ctx, m); err != nil {
+				return err
+			}
 		}
-		defer func() {
-			_ = conn.Close()
-			_ = conn.Wait()
-		}()
-		return ask(conn)
-	}()
-	switch {
-	case err == nil:
-		return nil
-	case !time.Now().Before(deadline):
-		return fmt.Errorf("the keeper of %s does not answer within %v", m.Name, patience)
+		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
 	}
-	return fmt.Errorf("the keeper of %s: %w", m.Name, err)
+}
+
+// unreachedError says that a keeper was not there, or not to the end.
+type unreachedError struct{ error }
+
+func (e *unreachedError) Unwrap() error { return e.error }
+
+// consult connects to a keeper for a question, which must be answered in time.
+func consult(m state.Machine, spec *machineSpec, deadline time.Time, ask func(ssh.Conn) error) error {
+	socket, err := (&net.Dialer{Deadline: deadline}).Dial("unix", m.SSHSocket())
+	if err != nil {
+		return &unreachedError{err}
+	}
+	if err := socket.SetDeadline(deadline); err != nil {
+		_ = socket.Close()
+		return err
+	}
+	conn, err := greetKeeper(socket, spec)
+	if err != nil {
+		return &unreachedError{err}
+	}
+	defer func() {
+		_ = conn.Close()
+		_ = conn.Wait()
+	}()
+	if err = ask(conn); err == nil {
+		return nil
+	}
+	if _, _, dead := conn.SendRequest(wire.RequestSessions, true, nil); dead != nil {
+		return &unreachedError{err}
+	}
+	return err
 }
 
 // sessionName is a session as people name it.

@@ -133,6 +133,29 @@ func (a *app) rejoin(ctx context.Context, m state.Machine) (*kept, error) {
 	}
 }
 
+// reach is join for a command that has just found the machine: its keeper may have
+// died since, or the machine may be about to end.
+func (a *app) reach(ctx context.Context, m state.Machine) (*kept, error) {
+	for deadline := time.Now().Add(endingPatience); ; {
+		k, err := a.join(m)
+		if err == nil || time.Now().After(deadline) {
+			return k, err
+		}
+		life, lerr := m.Life(ctx)
+		switch {
+		case lerr != nil:
+			return nil, lerr
+		case life == state.Dead:
+			return nil, fmt.Errorf("machine %s has ended", m.Name)
+		case life == state.Orphaned:
+			if err := a.revive(ctx, m); err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
+	}
+}
+
 // join connects to the keeper of a machine.
 func (a *app) join(m state.Machine) (*kept, error) {
 	k := &kept{machine: m, spec: new(machineSpec)}
@@ -252,6 +275,9 @@ func (a *app) revive(ctx context.Context, m state.Machine) error {
 	var spec machineSpec
 	if err := m.ReadConfig(&spec); err != nil || spec.lesser() { // the programs of a lesser bridge have died with the keeper
 		return a.endOrphan(ctx, m)
+	}
+	if err := m.SetAdopting(); err != nil {
+		return err
 	}
 	listener, conn, err := listen(m.SSHSocket())
 	if err != nil {

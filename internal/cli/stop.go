@@ -98,18 +98,14 @@ func (a *app) rm(ctx context.Context, arg string) error {
 }
 
 func (a *app) rmSession(ctx context.Context, arg string) error {
-	all, err := a.holdings(ctx)
-	if err != nil {
-		return err
-	}
-	c, err := choose(all, arg, "")
+	c, err := a.find(ctx, arg)
 	if err != nil {
 		return err
 	}
 	if !c.session.Ended {
 		return fmt.Errorf("%s still runs: end it with 'snug kill %[1]s' first", sessionName(c.machine, c.session))
 	}
-	return consult(c.machine, c.spec, listPatience, func(conn ssh.Conn) error {
+	return a.consult(ctx, c.machine, c.spec, func(conn ssh.Conn) error {
 		return wire.Command(conn, wire.RequestForget, wire.Control{Session: c.session.Number})
 	})
 }

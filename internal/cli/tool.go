@@ -175,7 +175,7 @@ one behind another tool, whose exec is not run again.`,
 				if err != nil {
 					return nil, err
 				}
-				return a.join(m)
+				return a.reach(ctx, m)
 			})
 		},
 		ValidArgsFunction: a.completeMachine,

@@ -98,8 +98,11 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 		return v.left(err, k.machine.Name)
 	}
 	exit, err := v.session.Result()
+	select { // until the keeper knows that the session's end was seen: else it would keep it
+	case <-carried:
+	case <-time.After(tidyPatience):
+	}
 	if v.ward == nil {
-		<-carried // the keeper knows that the session's end has arrived
 		k.leave()
 	}
 	if expired() {

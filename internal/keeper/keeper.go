@@ -33,6 +33,8 @@ type Config struct {
 	// Adopt says that Boot takes over a machine that another keeper held, with
 	// the sessions that it logged.
 	Adopt bool
+	// Adopted, unless nil, is called once all has been taken over.
+	Adopted func() error
 	// Stay says that the machine outlives its last session.
 	Stay bool
 	// Logs is the folder for the sessions' logs; "" is for none.
@@ -89,6 +91,9 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 		machine = k.boot(ctx)
 		if k.cfg.Adopt {
 			k.restore(ctx)
+			if err := k.adopted(); err != nil {
+				k.cfg.Log.Error("adopted", "error", err)
+			}
 			wg.Go(func() { k.accept(l) }) // meanwhile viewers wait in the socket
 		}
 	})
@@ -108,6 +113,13 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	wg.Wait()
 	k.fwd.join()
 	return err
+}
+
+func (k *Keeper) adopted() error {
+	if k.cfg.Adopted == nil {
+		return nil
+	}
+	return k.cfg.Adopted()
 }
 
 // boot brings the machine up and starts to keep its link.

@@ -58,6 +58,25 @@ func (m Machine) SetElsewhere() error {
 	return replaceFile(m.elsewhere(), nil)
 }
 
+// SetAdopting says that a keeper that takes the machine over is on its way: it
+// answers nobody before it has Adopted. It is for whoever holds the keeper's lock.
+func (m Machine) SetAdopting() error { return replaceFile(m.adopting(), nil) }
+
+// Adopted says that the keeper has the machine, and answers.
+func (m Machine) Adopted() error {
+	if err := os.Remove(m.adopting()); err != nil {
+		return fmt.Errorf("tell that the machine is adopted: %w", err)
+	}
+	return nil
+}
+
+// Adopting reports whether a keeper is about to take the machine over.
+func (m Machine) Adopting() bool {
+	_, err := os.Lstat(m.adopting())
+	return err == nil
+}
+
+func (m Machine) adopting() string  { return filepath.Join(m.Dir, "adopting") }
 func (m Machine) elsewhere() string { return filepath.Join(m.Dir, "elsewhere") }
 
 // LockMachine takes the lock that says that the machine is alive. The keeper

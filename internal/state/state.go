@@ -8,15 +8,16 @@
 //	        keeper.lock     held by the keeper, from the claim to its death
 //	        machine.lock    held by QEMU for life: held means alive
 //	        elsewhere       there: the machine is behind a tool, and no lock tells of it
+//	        adopting        there: a keeper takes the machine over, and answers nobody yet
 //	        keeper.pid      the keeper's process id, true while keeper.lock is held
 //	        keeper.log      what the keeper had to say
 //	        config.json     how the machine was asked for
 //	        ssh.sock        the keeper's endpoint for viewers
 //	        link.sock, qmp.sock, console.sock, qemu.stderr   (sandbox/qemu's own)
 //	$XDG_STATE_HOME/snug, else ~/.local/state/snug
-//	    log/NAME/NUMBER/    the log of a machine's session, as internal/sessionlog writes it
+//	    log/NAME/N/         the log of session N of a machine, as internal/sessionlog
+//	                        writes it, gone with the session
 //	    trace/              files of --debug, the last 20
-//	    log/NAME/N/         the log of session N of a machine, gone with the session
 //	    last/HASH           which session was last used in a folder, for 90 days
 //	$XDG_CACHE_HOME/snug, else ~/.cache/snug
 //	    kernels/            kernels to boot, as scripts/fetch-kernel leaves them
