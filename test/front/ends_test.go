@@ -69,18 +69,15 @@ func wholeAfter(r *rig.Rig, line []string, end func(), status int, words ...stri
 }
 
 func everyEnd(r *rig.Rig, line []string) {
-	const survives = true // the session outlives its viewer
 	for _, c := range []struct {
 		kind   rig.Kind
 		signal syscall.Signal
 		status int
 		words  string
-		goesOn bool
 	}{
-		{rig.Guardian, syscall.SIGTERM, 128 + 15, "terminated", survives},
-		{rig.Viewer, syscall.SIGHUP, 128 + 1, "hangup", survives},
-		{rig.Viewer, syscall.SIGKILL, 255, "", survives},
-		{rig.Keeper, syscall.SIGKILL, 255, "the keeper of", false},
+		{rig.Guardian, syscall.SIGTERM, 128 + 15, "terminated"},
+		{rig.Viewer, syscall.SIGHUP, 128 + 1, "hangup"},
+		{rig.Viewer, syscall.SIGKILL, 255, ""},
 	} {
 		r.T.Run(c.signal.String()+" to the "+string(c.kind), func(t *testing.T) {
 			r := r.For(t)
@@ -89,13 +86,11 @@ func everyEnd(r *rig.Rig, line []string) {
 				said = []string{c.words}
 			}
 			wholeAfter(r, line, func() { r.Signal(c.kind, c.signal) }, c.status, said...)
-			names := r.Names() // which ends what a dead keeper has left
-			if alive := len(names) == 1; alive != c.goesOn {
-				t.Errorf("snug ls lists %q; does the session go on: want %t", names, c.goesOn)
+			names := r.Names()
+			if len(names) != 1 {
+				t.Fatalf("snug ls lists %q: the session outlives its viewer", names)
 			}
-			for _, name := range names {
-				r.Stop(name)
-			}
+			r.Stop(names[0])
 			r.NothingLeft()
 		})
 	}

@@ -57,7 +57,10 @@ func (r *Rig) Processes() (found []Process) {
 }
 
 // still are snug's commands that show no program.
-var still = []string{"ls", "stop", "proxy", "ssh-config", "cp", "forward", "doctor", "version", "completion", "probe-kvm"}
+var still = []string{
+	"ls", "stop", "rm", "kill", "detach", "screen", "log", "record", "proxy", "ssh-config", "cp", "forward",
+	"doctor", "version", "completion", "__complete", "probe-kvm",
+}
 
 func kindOf(argv []string, env string) Kind {
 	switch name := filepath.Base(argv[0]); {
@@ -117,7 +120,8 @@ func (r *Rig) AwaitNoViewer() {
 }
 
 // Leftovers are the processes of snug, and the files that it should not leave.
-// Locks are no leftovers: they are names without content.
+// Locks are no leftovers: they are names without content. Nor is what was last
+// used in a folder, which is remembered for the person.
 func (r *Rig) Leftovers() (all []string) {
 	for _, p := range r.Processes() {
 		all = append(all, fmt.Sprintf("%s %d: %.200s", p.Kind, p.PID, p.Line))
@@ -134,13 +138,14 @@ func (r *Rig) Leftovers() (all []string) {
 }
 
 // emptyFolders may stay: what is in them may not.
-var emptyFolders = []string{"run", "tmp", "state", "snug", "m", "t"}
+var emptyFolders = []string{"run", "tmp", "state", "snug", "m", "t", "log", "last"}
 
 func (r *Rig) mayStay(name string, entry fs.DirEntry) bool {
 	if entry.IsDir() {
 		return slices.Contains(emptyFolders, entry.Name())
 	}
-	return entry.Name() == "lock" || strings.HasSuffix(entry.Name(), ".lock") && filepath.Base(filepath.Dir(name)) == "t"
+	folder := filepath.Base(filepath.Dir(name))
+	return entry.Name() == "lock" || folder == "t" && strings.HasSuffix(name, ".lock") || folder == "last"
 }
 
 // NothingLeft waits until nothing is left. It is long enough for a machine that

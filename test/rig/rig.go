@@ -167,10 +167,11 @@ func (r *Rig) Tmux(script string) *ptytest.Tmux {
 
 // Machine is what tests want to know of a line of snug ls.
 type Machine struct {
-	Name, Sandbox, Folder string
-	Started               time.Time
-	Command               []string
-	Sessions              []Session
+	Name, Sandbox, Bridge, Folder string
+	Started                       time.Time
+	Command                       []string
+	Sessions                      []Session
+	Error                         string
 }
 
 // Session is what tests want to know of a session of a machine.
@@ -181,6 +182,9 @@ type Session struct {
 	Columns, Rows int
 	Viewers       int
 	Title         string
+	ExitStatus    *int `json:"exit_status"` // nil while it runs
+	Signal        string
+	Failure       string
 }
 
 // List returns what snug ls --json says.

@@ -23,7 +23,7 @@ var verbs = map[string]func(args []string) error{
 	"size": size, "watch": watch, "modes": modes, "who": who, "env": env, "term": term,
 	"exit": exit, "die": die, "both": both, "emit": emit, "check": check, "duplex": duplex, "echo": echo,
 	"tail": tail, "linger": linger, "flood": flood, "signals": signals,
-	"cat": cat, "await": await,
+	"cat": cat, "await": await, "ledger": ledger,
 }
 
 // status is an exit status as an error.
