@@ -95,9 +95,12 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 	}
 	expired := v.limit()
 	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
+		a.endLine(v, errors.Is(err, bridge.ErrDetached))
 		return v.left(err, k.machine.Name)
 	}
 	exit, err := v.session.Result()
+	_, away := errors.AsType[*wire.Detached](err)
+	a.endLine(v, away)
 	select { // until the keeper knows that the session's end was seen: else it would keep it
 	case <-carried:
 	case <-time.After(tidyPatience):
@@ -176,6 +179,14 @@ func (v *viewer) left(err error, machine string) (int, error) {
 		}
 	}
 	return statusLost, err
+}
+
+// endLine ends a line in which a program that goes on has left the cursor, for
+// words to the person.
+func (a *app) endLine(v *viewer, goesOn bool) {
+	if v.ward != nil && goesOn {
+		_, _ = fmt.Fprintln(a.err)
+	}
 }
 
 // endSession hangs up on the program, and kills one that does not mind. It

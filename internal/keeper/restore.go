@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"github.com/snugvm/snug/internal/sessionlog"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/screen"
+	"golang.org/x/crypto/ssh"
 )
 
 // grace is how long the viewers of a keeper that died have to come back. They
@@ -33,7 +35,7 @@ func (p *past) awaits() bool { return p != nil && len(p.awaited) > 0 }
 // restore takes up the sessions of a keeper that died: what their logs tell, and
 // what the agent still has.
 func (k *Keeper) restore(ctx context.Context) {
-	programs := k.programs()
+	programs, lost := k.programs()
 	folders, err := os.ReadDir(k.cfg.Logs)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		k.cfg.Log.Error("restore sessions", "error", err)
@@ -42,29 +44,34 @@ func (k *Keeper) restore(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := k.restoreOne(filepath.Join(k.cfg.Logs, folder.Name()), programs); err != nil {
+		if err := k.restoreOne(filepath.Join(k.cfg.Logs, folder.Name()), programs, lost); err != nil {
 			k.cfg.Log.Error("restore a session", "log", folder.Name(), "error", err)
 		}
 	}
 }
 
-// programs asks the agent which programs it has; none if it cannot be reached
-// any more.
-func (k *Keeper) programs() map[string]bool {
-	for conn, err := k.link.next(nil); err == nil; conn, err = k.link.next(conn) {
+// programs asks the agent which programs it has. The error says why it cannot be
+// reached any more.
+func (k *Keeper) programs() (map[string]bool, error) {
+	var last ssh.Conn
+	for {
+		conn, err := k.link.next(last)
+		if err != nil {
+			return nil, err
+		}
 		programs, err := wire.AskPrograms(conn)
 		if err == nil {
-			return programs
+			return programs, nil
 		}
 		k.cfg.Log.Info("ask for the programs", "error", err)
 		_ = conn.Close()
+		last = conn
 	}
-	return nil
 }
 
 // restoreOne takes up one session. One whose program never ran is its viewer's
 // to ask for again.
-func (k *Keeper) restoreOne(dir string, programs map[string]bool) error {
+func (k *Keeper) restoreOne(dir string, programs map[string]bool, lost error) error {
 	log, state, err := sessionlog.Open(dir, k.cfg.LogOptions)
 	if err != nil {
 		return err
@@ -94,7 +101,7 @@ func (k *Keeper) restoreOne(dir string, programs map[string]bool) error {
 	k.users++
 	k.mu.Unlock()
 	s.past.timer = time.AfterFunc(grace, s.giveUp)
-	s.resume(state, running)
+	s.resume(state, running, lost)
 	return nil
 }
 
@@ -167,7 +174,7 @@ func (p *past) note(e sessionlog.Event) {
 }
 
 // resume has the session go on with its program, if it has one, or at its end.
-func (s *session) resume(state *sessionlog.State, running bool) {
+func (s *session) resume(state *sessionlog.State, running bool, lost error) {
 	if !s.memo.Pty && running {
 		return // its viewer knows where
 	}
@@ -180,7 +187,7 @@ func (s *session) resume(state *sessionlog.State, running bool) {
 		go s.carry() // ends when the session does, at the latest with the link
 		return
 	}
-	failure := &wire.Failure{Status: 255, Message: wire.ErrForgotten.Error()}
+	failure := &wire.Failure{Status: 255, Message: cmp.Or(lost, wire.ErrForgotten).Error()}
 	if state.Failure != nil {
 		failure = &wire.Failure{Status: state.Failure.Status, Message: state.Failure.Message}
 	}

@@ -150,11 +150,16 @@ func TestWhatWasWrittenBeforeAnInterruptIsNotShownAfterIt(t *testing.T) {
 	v.dial(r)
 	v.session = wire.NewSession(wire.NewID(), onPty("trap 'echo; echo interrupted; exit 4' INT; seq 1 100000; sleep 100 & wait"), v)
 	v.run(r)
-	await(t, "all to be written", func() bool {
-		at, err := r.keeper.Screen(1, 0)
-		return err == nil && bytes.Contains(at.Bytes, []byte("100000"))
-	})
+	written := func(what string) {
+		t.Helper()
+		await(t, what, func() bool {
+			at, err := r.keeper.Screen(1, 0)
+			return err == nil && bytes.Contains(at.Bytes, []byte(what))
+		})
+	}
+	written("100000")
 	_, _ = v.session.Write([]byte{3})
+	written("interrupted")
 	close(v.stalled)
 	exit, err := v.end(t)
 	if err != nil || exit.Status != 4 {
