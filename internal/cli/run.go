@@ -25,7 +25,6 @@ type runOptions struct {
 	dir    string
 	accel  string
 	remove bool
-	record bool
 	args   []string
 	viewOptions
 }
@@ -70,7 +69,7 @@ executed; 125 if snug failed before it started, 255 if the machine was lost.`,
 	f.StringArrayVarP(&o.env, "env", "e", nil, "set a variable in the guest, or pass the host's: `K[=V]`")
 	f.StringVarP(&o.dir, "workdir", "w", "", "the `folder` that the program starts in (default: the current one)")
 	f.BoolVar(&o.remove, "rm", false, "end a machine that has a --name with its last session, as others do")
-	f.BoolVar(&o.record, "record-input", false, "keep what is typed in the sessions' logs, passwords too, not only how much")
+	o.recordFlag(cmd)
 	f.StringVar(&o.accel, "accel", "auto", "`auto|kvm|hvf|tcg`: hardware acceleration where it works, or software emulation")
 	o.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("accel", cobra.FixedCompletions([]string{"auto", "kvm", "hvf", "tcg"}, cobra.ShellCompDirectiveNoFileComp))

@@ -23,6 +23,7 @@ type viewOptions struct {
 	escape  bridge.EscapeChar
 	policy  firewall.Policy
 	debug   bool
+	record  bool          // what is typed goes to the session's log
 	noInput bool          // the program's input is at its end
 	timeout time.Duration // after which the program is killed; 0 for never
 }
@@ -39,6 +40,11 @@ func (o *viewOptions) flags(cmd *cobra.Command) {
 	f.BoolVarP(&o.tty, "tty", "t", false, "run on a PTY even without a terminal")
 	f.BoolVarP(&o.noTTY, "no-tty", "T", false, "run on pipes even with a terminal")
 	o.lookFlags(cmd)
+}
+
+// recordFlag adds --record-input, to a command that can begin to keep a machine.
+func (o *viewOptions) recordFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.record, "record-input", false, "keep what is typed in the sessions' logs, passwords too, not only how much")
 }
 
 // lookFlags adds the flags of a command that shows a session.

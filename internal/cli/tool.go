@@ -88,6 +88,7 @@ in its column BRIDGE; --bridge asks for one of them.`,
 	f.SortFlags = false
 	f.StringVar(&exec, "exec", "", "the `command line` of an unknown tool, in front of a program")
 	bridgeFlag(cmd, &bridge)
+	o.recordFlag(cmd)
 	o.flags(cmd)
 	return cmd
 }
@@ -116,14 +117,14 @@ func (a *app) tool(t toolSpec, program []string, o viewOptions) error {
 			return nil, err
 		}
 		start.Args, start.Command = plan.Program, plan.Command
-		return a.findTool(ctx, t, plan, o.debug)
+		return a.findTool(ctx, t, plan, o)
 	})
 }
 
 // findTool finds the machine that a plan means, or begins to keep it.
-func (a *app) findTool(ctx context.Context, t toolSpec, plan *command.Plan, debug bool) (*kept, error) {
-	spec := newSpec(debug)
-	spec.Tool = &t
+func (a *app) findTool(ctx context.Context, t toolSpec, plan *command.Plan, o viewOptions) (*kept, error) {
+	spec := newSpec(o.debug)
+	spec.Tool, spec.RecordInput = &t, o.record
 	if plan.Fresh {
 		return a.startKeeper(ctx, naming{next: state.ToolNames(plan.Name)}, &spec)
 	}

@@ -24,6 +24,7 @@ type memo struct {
 	Number  uint32    `json:"number"`
 	Program string    `json:"program"`
 	Pty     bool      `json:"pty"`
+	Term    string    `json:"term,omitempty"`
 	Started time.Time `json:"started"`
 }
 

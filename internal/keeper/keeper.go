@@ -35,6 +35,8 @@ type Config struct {
 	Adopt bool
 	// Adopted, unless nil, is called once all has been taken over.
 	Adopted func() error
+	// Patience is how long a link that was lost is looked for; 0 is 30 seconds.
+	Patience time.Duration
 	// Stay says that the machine outlives its last session.
 	Stay bool
 	// Logs is the folder for the sessions' logs; "" is for none.
@@ -70,6 +72,9 @@ func New(cfg Config) *Keeper {
 	k := &Keeper{
 		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), users: 1,
 		sessions: make(map[string]*session), names: make(map[string]*session), viewers: make(map[net.Conn]bool),
+	}
+	if cfg.Patience > 0 {
+		l.patience = cfg.Patience
 	}
 	if cfg.Stay {
 		k.users++
@@ -312,6 +317,9 @@ func (k *Keeper) session(id string, start wire.Start) (s *session, isNew, late b
 		return s, false, false
 	}
 	m := memo{ID: id, Number: k.last + 1, Program: programOf(start), Pty: start.Pty != nil, Started: time.Now()}
+	if start.Pty != nil {
+		m.Term = start.Pty.Term
+	}
 	if k.users == 0 {
 		s = blankSession(k, m)
 		s.journal = &journal{}

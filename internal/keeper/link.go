@@ -14,17 +14,26 @@ import (
 )
 
 // How long a machine may take to answer: from its start, and again after its
-// link was lost. Both are far beyond what a machine that lives needs.
+// link was lost, unless the keeper's Config says otherwise. Both are far beyond
+// what a machine on this host needs.
 const (
 	bootPatience   = 2 * time.Minute
 	redialPatience = 30 * time.Second
 )
 
+// The wait between two tries to dial grows from the one to the other, not to
+// spin on a socket that refuses, nor on a network that is away for long.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
 // link keeps one connection to the agent, and makes a new one when it is lost.
 type link struct {
-	log  *slog.Logger
-	wg   sync.WaitGroup
-	over chan struct{} // closed when no connection comes any more
+	log      *slog.Logger
+	patience time.Duration // with a link that was lost
+	wg       sync.WaitGroup
+	over     chan struct{} // closed when no connection comes any more
 
 	mu     sync.Mutex
 	conn   ssh.Conn
@@ -35,7 +44,7 @@ type link struct {
 var errStopped = errors.New("nobody waits for the link any more")
 
 func newLink(log *slog.Logger) *link {
-	return &link{log: log, over: make(chan struct{}), change: make(chan struct{})}
+	return &link{log: log, patience: redialPatience, over: make(chan struct{}), change: make(chan struct{})}
 }
 
 // keep dials the machine's agent, and again whenever the connection ends,
@@ -64,7 +73,7 @@ func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 			if l.ended() {
 				return
 			}
-			patience = redialPatience
+			patience = l.patience
 		}
 	})
 }
@@ -76,7 +85,7 @@ func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer from the agent within %v", patience))
 	defer cancel()
 	var last error // of a try that ended by itself
-	for {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		conn, err := dialOnce(ctx, machine, peer)
 		if err == nil {
 			return conn, nil
@@ -93,7 +102,7 @@ func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 			return nil, context.Cause(ctx)
 		case <-l.over:
 			return nil, err
-		case <-time.After(50 * time.Millisecond): // not to spin on a socket that refuses
+		case <-time.After(pause):
 		}
 	}
 }
