@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/snugvm/snug/test/box"
@@ -53,7 +52,7 @@ func (f *front) endedByASignal(l *rig.Ledger) {
 // endedWithoutAKeeper has it end while there is nobody on the host at all.
 func (f *front) endedWithoutAKeeper(l *rig.Ledger) {
 	l.Leave()
-	f.Signal(rig.Keeper, syscall.SIGKILL)
+	l.Kill(rig.Keeper)
 	f.Eventually("no client of the tool is left", func() bool { return len(f.PIDs(rig.Client)) == 0 })
 	rig.Must(f.T, f.box.Command("sh", "-c", `for p in /proc/[0-9]*; do if grep -q 'probe.l[e]dger' $p/cmdline; then kill -USR1 ${p##*/}; fi; done`).Run())
 	f.Eventually("the program has ended", func() bool {
