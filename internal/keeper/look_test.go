@@ -122,7 +122,9 @@ func TestSessionsAreListedWithTheirNumbers(t *testing.T) {
 	first := onPty(`printf '\033]2;a title\a'; exec cat`)
 	first.Pty.Size = wire.Size{Rows: 30, Cols: 100, XPixel: 1000, YPixel: 600}
 	v := r.view(first)
+	<-v.ready // so it is the first
 	p := r.view(sh("exec cat"))
+	<-p.ready
 	gone := r.view(sh("true"))
 	if _, err := gone.end(t); err != nil {
 		t.Fatal(err)
