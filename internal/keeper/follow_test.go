@@ -145,7 +145,10 @@ func TestSnapshotAndLiveTailMeetWithoutGapOrOverlap(t *testing.T) {
 func TestSizesReachTheScreenInOrderWithTheOutput(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	s, whole := ptySession(t), fresh(size)
-	for range 300 {
+	for n := range 300 {
+		if n%maxMarks == 0 {
+			s.follow.stand(false, nil) // however slow the screen is: so many sizes wait for it, and no more
+		}
 		p := output(r, 20)
 		agentSide{s}.Output(wire.Stdout, p)
 		_, _ = whole.Write(p)
