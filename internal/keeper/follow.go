@@ -167,8 +167,7 @@ func (f *follower) cut(v *view) {
 // screenAt returns the screen of that size at an offset that live views may
 // stand at; nil if there was none.
 func (f *follower) screenAt(at uint64, size wire.Size) *screen.Screen {
-	for i := len(f.anchors) - 1; i >= 0; i-- {
-		a := f.anchors[i]
+	for _, a := range slices.Backward(f.anchors) {
 		cols, rows := a.screen.Size()
 		if a.at > at || cols != int(size.Cols) || rows != int(size.Rows) {
 			continue

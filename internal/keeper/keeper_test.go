@@ -130,7 +130,9 @@ func (r *rig) die() {
 	r.machine.mu.Unlock()
 	r.keeper.Die()
 	r.machine.cause <- errors.New("the keeper has died")
-	<-r.served
+	if err := <-r.served; err != nil {
+		r.t.Log(err)
+	}
 	r.machine = &flaky{InProcess: r.machine.InProcess, cause: make(chan error, 1)}
 	r.boot <- nil
 	r.serve(true)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -209,9 +210,7 @@ func (s *session) resume(state *sessionlog.State, running bool, lost error) {
 // the session's input.
 func (p *past) count(all uint64) {
 	at := p.before.All
-	for id, n := range p.before.By {
-		p.typed[id] = n
-	}
+	maps.Copy(p.typed, p.before.By)
 	cut := make(map[string]bool)
 	for _, e := range p.inputs {
 		n := e.N

@@ -97,8 +97,8 @@ func startAlone(self string, argv []string, in, out *os.File) (*os.Process, erro
 func Launched(folder string) error {
 	agent, err := startAlone(os.Args[0], []string{"snug-agent", Attend, folder}, os.Stdin, os.Stdout)
 	if err != nil {
-		_, _ = os.Stdout.WriteString("snug-agent: " + err.Error() + "\n")
-		return nil
+		_, err = os.Stdout.WriteString("snug-agent: " + err.Error() + "\n") // for whoever started this one to tell
+		return err
 	}
 	_, err = os.Stdout.WriteString(saidPID + strconv.Itoa(agent.Pid) + "\n")
 	return errors.Join(err, agent.Release())

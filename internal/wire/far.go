@@ -234,6 +234,20 @@ func (a *Attachment) handleResize(payload []byte) error {
 	return nil
 }
 
+func (a *Attachment) handleEnv(payload []byte) error {
+	var p envPayload
+	if err := ssh.Unmarshal(payload, &p); err != nil {
+		return err
+	}
+	n := len(p.Name) + len(p.Value)
+	if n > maxEnvVar || len(a.start.Env) >= maxEnv || a.envBytes+n > maxEnvBytes {
+		return errors.New("too many variables")
+	}
+	a.envBytes += n
+	a.start.Env = append(a.start.Env, Env(p))
+	return nil
+}
+
 func (a *Attachment) handleSetup(req *ssh.Request) error {
 	switch req.Type {
 	case requestUnseen:
@@ -241,16 +255,7 @@ func (a *Attachment) handleSetup(req *ssh.Request) error {
 	case requestSession:
 		return a.handleSession(req.Payload)
 	case requestEnv:
-		var p envPayload
-		if err := ssh.Unmarshal(req.Payload, &p); err != nil {
-			return err
-		}
-		n := len(p.Name) + len(p.Value)
-		if n > maxEnvVar || len(a.start.Env) >= maxEnv || a.envBytes+n > maxEnvBytes {
-			return errors.New("too many variables")
-		}
-		a.envBytes += n
-		a.start.Env = append(a.start.Env, Env(p))
+		return a.handleEnv(req.Payload)
 	case requestTerminfo:
 		var p terminfoPayload
 		if err := ssh.Unmarshal(req.Payload, &p); err != nil {

@@ -49,10 +49,10 @@ func (p *Process) Output(s wire.Stream, b []byte) {
 // Flushed implements wire.Handler.
 func (p *Process) Flushed(uint64) {}
 
-// EndOutput notes the end of a stream.
 // Exited implements wire.Handler.
 func (p *Process) Exited(wire.Exit) {}
 
+// EndOutput notes the end of a stream.
 func (p *Process) EndOutput(s wire.Stream) { p.change(func() { p.ended[s]++ }) }
 
 // InputSafe notes how much input the program has.

@@ -41,7 +41,7 @@ func runArgs(args ...string) []string {
 func (r *rig) run(args ...string) *exec.Cmd { return r.Command(runArgs(args...)...) }
 
 // with returns the rig with other variables.
-func (r *rig) with(variables ...string) *rig { return &rig{r.Rig.With(variables...)} }
+func (r *rig) with(variables ...string) *rig { return &rig{r.With(variables...)} }
 
 // tmux runs a shell script in a pane. The shell finds snug as $SNUG and snug run
 // with the tools as $RUN.
