@@ -91,6 +91,9 @@ func listen(name string) (listener *os.File, conn net.Conn, err error) {
 	}
 	l.SetUnlinkOnClose(false)
 	defer func() { _ = l.Close() }()
+	if err = os.Chmod(hidden, 0o600); err != nil {
+		return nil, nil, err
+	}
 	if conn, err = net.Dial("unix", hidden); err != nil {
 		return nil, nil, err
 	}

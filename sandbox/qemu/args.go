@@ -23,11 +23,11 @@ func Args(c Config) []string {
 		"-initrd", c.Initrd,
 		"-append", commandLine(c),
 	}
-	args = append(args, socket("console", c.file(consoleSocket))...)
-	args = append(args, "-serial", "chardev:console")
 	args = append(args, socket("qmp", c.file(qmpSocket))...)
 	args = append(args, "-mon", "chardev=qmp,mode=control")
 	args = append(args, socket("link", c.file(linkSocket))...)
+	args = append(args, socket("console", c.file(consoleSocket))...) // the last of them: see Start
+	args = append(args, "-serial", "chardev:console")
 	args = append(args,
 		"-device", "virtio-serial-device,max_ports=2",
 		"-device", "virtserialport,chardev=link,name=link",

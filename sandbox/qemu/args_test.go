@@ -22,11 +22,11 @@ func TestArgs(t *testing.T) {
 -kernel /k
 -initrd /i
 -append console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on tsc_early_khz=2500000 tsc=reliable
--chardev socket,id=console,path=/run/m/console.sock,server=on,wait=off
--serial chardev:console
 -chardev socket,id=qmp,path=/run/m/qmp.sock,server=on,wait=off
 -mon chardev=qmp,mode=control
 -chardev socket,id=link,path=/run/m/link.sock,server=on,wait=off
+-chardev socket,id=console,path=/run/m/console.sock,server=on,wait=off
+-serial chardev:console
 -device virtio-serial-device,max_ports=2
 -device virtserialport,chardev=link,name=link
 -device virtio-rng-device

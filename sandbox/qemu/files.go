@@ -10,4 +10,6 @@ const (
 	stderrFile    = "qemu.stderr"  // QEMU's own words
 )
 
+var sockets = []string{linkSocket, qmpSocket, consoleSocket}
+
 func (c Config) file(name string) string { return filepath.Join(c.Dir, name) }

@@ -64,7 +64,24 @@ func Start(ctx context.Context, c Config) (*VM, error) {
 		}
 		return nil, fmt.Errorf("QEMU did not start: %s", how)
 	}
+	if err := c.closeSockets(); err != nil {
+		_ = conn.Close()
+		_ = child.kill()
+		_ = child.await()
+		return nil, err
+	}
 	return newVM(c, child, conn), nil
+}
+
+// closeSockets keeps other users from QEMU's sockets, as the folder does. QEMU
+// has made all of them when the last one, the console's, can be connected to.
+func (c Config) closeSockets() error {
+	for _, name := range sockets {
+		if err := os.Chmod(c.file(name), 0o600); err != nil {
+			return fmt.Errorf("close QEMU's socket to others: %w", err)
+		}
+	}
+	return nil
 }
 
 func newVM(c Config, p process, conn net.Conn) *VM {
@@ -85,7 +102,7 @@ func (vm *VM) watch(conn net.Conn) {
 
 // launch starts QEMU in a session of its own, away from the terminal's signals.
 func launch(c Config) (*exec.Cmd, error) {
-	for _, name := range []string{linkSocket, qmpSocket, consoleSocket} {
+	for _, name := range sockets {
 		if err := os.Remove(c.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("clear the machine's folder: %w", err)
 		}
