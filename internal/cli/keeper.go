@@ -8,13 +8,13 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"time"
 
 	"github.com/snugvm/snug/internal/keeper"
 	"github.com/snugvm/snug/internal/sessionlog"
 	"github.com/snugvm/snug/internal/state"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox"
+	"github.com/snugvm/snug/sandbox/command"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 )
@@ -33,12 +33,6 @@ func (a *app) keeperCommand() *cobra.Command {
 }
 
 const adoptFlag = "adopt"
-
-// farPatience is how long a machine behind a tool is looked for, once its link is
-// lost: a network can be away for as long as a laptop needs to find another one,
-// and the sessions go on meanwhile. That the machine itself is gone the tool
-// tells.
-const farPatience = time.Hour
 
 // keep holds a machine to its end: from its start, or from where another keeper
 // left it.
@@ -81,12 +75,8 @@ func (a *app) keep(name string, adopt bool) error {
 		log.Error("no session logs", "error", err)
 		logs = ""
 	}
-	var patience time.Duration
-	if spec.Tool != nil {
-		patience = farPatience
-	}
 	k := keeper.New(keeper.Config{
-		Patience: patience,
+		Away: command.Away,
 		Boot: func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
 			b := &boot{dirs: a.dirs, machine: m, spec: &spec, progress: progress, log: log}
 			if adopt {

@@ -35,8 +35,9 @@ type Config struct {
 	Adopt bool
 	// Adopted, unless nil, is called once all has been taken over.
 	Adopted func() error
-	// Patience is how long a link that was lost is looked for; 0 is 30 seconds.
-	Patience time.Duration
+	// Away says of an error of the machine's Dial that the network is to blame,
+	// and not the machine. Nil is never.
+	Away func(error) bool
 	// Stay says that the machine outlives its last session.
 	Stay bool
 	// Logs is the folder for the sessions' logs; "" is for none.
@@ -73,8 +74,8 @@ func New(cfg Config) *Keeper {
 		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), users: 1,
 		sessions: make(map[string]*session), names: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
-	if cfg.Patience > 0 {
-		l.patience = cfg.Patience
+	if cfg.Away != nil {
+		l.away = cfg.Away
 	}
 	if cfg.Stay {
 		k.users++

@@ -14,11 +14,13 @@ import (
 )
 
 // How long a machine may take to answer: from its start, and again after its
-// link was lost, unless the keeper's Config says otherwise. Both are far beyond
-// what a machine on this host needs.
+// link was lost. Both are far beyond what a machine that lives needs, and a
+// network that is away is another matter: that can be for as long as a laptop
+// needs to find another one, and the sessions go on meanwhile.
 const (
 	bootPatience   = 2 * time.Minute
 	redialPatience = 30 * time.Second
+	awayPatience   = time.Hour
 )
 
 // The wait between two tries to dial grows from the one to the other, not to
@@ -30,10 +32,10 @@ const (
 
 // link keeps one connection to the agent, and makes a new one when it is lost.
 type link struct {
-	log      *slog.Logger
-	patience time.Duration // with a link that was lost
-	wg       sync.WaitGroup
-	over     chan struct{} // closed when no connection comes any more
+	log  *slog.Logger
+	away func(error) bool // Config.Away
+	wg   sync.WaitGroup
+	over chan struct{} // closed when no connection comes any more
 
 	mu     sync.Mutex
 	conn   ssh.Conn
@@ -44,7 +46,7 @@ type link struct {
 var errStopped = errors.New("nobody waits for the link any more")
 
 func newLink(log *slog.Logger) *link {
-	return &link{log: log, patience: redialPatience, over: make(chan struct{}), change: make(chan struct{})}
+	return &link{log: log, away: func(error) bool { return false }, over: make(chan struct{}), change: make(chan struct{})}
 }
 
 // keep dials the machine's agent, and again whenever the connection ends,
@@ -73,7 +75,7 @@ func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 			if l.ended() {
 				return
 			}
-			patience = l.patience
+			patience = redialPatience
 		}
 	})
 }
@@ -82,29 +84,43 @@ func (l *link) keep(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 // itself only when the machine or the agent's last host is about to go, which
 // the next try waits out; so tries are few.
 func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer, patience time.Duration) (ssh.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer from the agent within %v", patience))
-	defer cancel()
+	begun := time.Now()
 	var last error // of a try that ended by itself
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		conn, err := dialOnce(ctx, machine, peer)
+		try, cancel := context.WithDeadline(ctx, begun.Add(patience))
+		conn, err := dialOnce(try, machine, peer)
 		if err == nil {
+			cancel()
 			return conn, nil
 		}
-		l.log.Debug("dial", "error", err)
-		if ctx.Err() == nil {
+		if try.Err() == nil {
 			last = err
+		}
+		cancel()
+		l.log.Debug("dial", "error", err)
+		if l.away(err) {
+			patience = max(patience, awayPatience)
+		}
+		left := time.Until(begun.Add(patience))
+		if left <= 0 {
+			return nil, because(fmt.Errorf("no answer from the agent within %v", patience), last)
 		}
 		select {
 		case <-ctx.Done():
-			if last != nil {
-				return nil, fmt.Errorf("%w: %w", context.Cause(ctx), last)
-			}
-			return nil, context.Cause(ctx)
+			return nil, because(context.Cause(ctx), last)
 		case <-l.over:
 			return nil, err
-		case <-time.After(pause):
+		case <-time.After(min(pause, left)):
 		}
 	}
+}
+
+// because adds to an error what led to it, if that is known.
+func because(err, cause error) error {
+	if cause == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 func dialOnce(ctx context.Context, machine sandbox.Machine, peer wire.Peer) (ssh.Conn, error) {

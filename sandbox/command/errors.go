@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,4 +81,17 @@ func (e *Error) Unwrap() []error {
 		all = append(all, ErrNoAgentPossible)
 	}
 	return all
+}
+
+// networked are the tools that reach their machines over a network.
+var networked = map[string]bool{"ssh": true, "kubectl": true}
+
+// Away tells of an error of Dial that the network is to blame, so that the
+// machine may come back: nothing answered, not even to refuse.
+func Away(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !networked[e.Tool] {
+		return false
+	}
+	return e.Kind == Unreachable && !strings.Contains(strings.ToLower(e.Words), "refused") || errors.Is(e.Err, context.DeadlineExceeded)
 }
