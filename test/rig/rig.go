@@ -158,9 +158,15 @@ func (r *Rig) Console(cmd *exec.Cmd) *ptytest.Console {
 // Tmux runs a shell script in a pane of Size. The shell finds snug as $SNUG.
 func (r *Rig) Tmux(script string) *ptytest.Tmux {
 	r.T.Helper()
+	return r.TmuxAt(int(Size.Cols), int(Size.Rows), script)
+}
+
+// TmuxAt is Tmux in a pane of another size.
+func (r *Rig) TmuxAt(cols, rows int, script string) *ptytest.Tmux {
+	r.T.Helper()
 	argv := append([]string{"env", "-i", "-C", r.Project}, r.Env...)
 	argv = append(argv, "TERM=screen-256color", "SNUG="+r.Snug, "sh", "-c", script)
-	tm := ptytest.StartTmux(r.T, int(Size.Cols), int(Size.Rows), argv...)
+	tm := ptytest.StartTmux(r.T, cols, rows, argv...)
 	tm.SetTimeout(r.patience)
 	return tm
 }
