@@ -32,7 +32,10 @@ func TestTheTerminalIsWholeAfterEveryEnd(t *testing.T) {
 		{"SIGTERM to the viewer", kill(user.Viewer, syscall.SIGTERM), 128 + 15, "terminated", survives},
 		{"SIGHUP to the viewer", kill(user.Viewer, syscall.SIGHUP), 128 + 1, "hangup", survives},
 		{"kill -9 of QEMU", kill(user.QEMU, syscall.SIGKILL), 255, "QEMU was killed by signal 9", false},
-		{"kill -9 of the keeper", kill(user.Keeper, syscall.SIGKILL), 255, "keeper", false},
+		{"kill -9 of the keeper, and then the program's own end", func(r *rig, tm *ptytest.Tmux) {
+			r.Signal(user.Keeper, syscall.SIGKILL)
+			tm.Type("q")
+		}, 7, "", false},
 		{"kill -9 of the viewer", kill(user.Viewer, syscall.SIGKILL), 255, "", survives},
 		{"kill -9 of the guardian", kill(user.Guardian, syscall.SIGKILL), 128 + 9, "", survives},
 	} {

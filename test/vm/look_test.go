@@ -26,7 +26,7 @@ func TestSessionsAreSeenThoughNobodyLooks(t *testing.T) {
 		user.Need(t, command, pkg)
 	}
 	r := newRig(t)
-	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
+	run := r.run("--rm", "--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
 	user.Must(t, err)
 	user.Must(t, run.Start())

@@ -22,7 +22,7 @@ import (
 func TestStockSSH(t *testing.T) {
 	user.Need(t, "ssh", "openssh-client")
 	r := newRig(t)
-	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
+	run := r.run("--rm", "--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
 	user.Must(t, err)
 	user.Must(t, run.Start())

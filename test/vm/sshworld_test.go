@@ -42,7 +42,7 @@ func TestStockToolsOfSSH(t *testing.T) {
 		user.Need(t, command, debianPackage)
 	}
 	r := newRig(t)
-	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
+	run := r.run("--rm", "--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
 	user.Must(t, err)
 	user.Must(t, run.Start())
@@ -423,7 +423,7 @@ func TestFilesAndSocketsAreTheUsers(t *testing.T) {
 	setpriv := user.Need(t, "setpriv", "util-linux")
 	needMachine(t)
 	r := newOrdinaryRig(t)
-	run := r.run("--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
+	run := r.run("--rm", "--name", "box", "--", "sh", "-c", "echo up >up; exec cat")
 	stdin, err := run.StdinPipe()
 	user.Must(t, err)
 	user.Must(t, run.Start())
