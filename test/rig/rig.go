@@ -255,6 +255,15 @@ func (r *Rig) AwaitFile(name string) string {
 	return r.Read(name)
 }
 
+// AwaitEmptyFile waits until there is a file of the project.
+func (r *Rig) AwaitEmptyFile(name string) {
+	r.T.Helper()
+	r.Eventually("a file "+name, func() bool {
+		_, err := os.Stat(filepath.Join(r.Project, name))
+		return err == nil
+	})
+}
+
 // OneLine reports whether s is one line of snug's own.
 func OneLine(s string) bool {
 	return strings.HasPrefix(s, "snug: ") && strings.HasSuffix(s, "\n") && strings.Count(s, "\n") == 1
