@@ -27,9 +27,9 @@ func (a *app) logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log [flags] [MACHINE[/SESSION]]",
 		Short: "Tell what happened in a session, or print its output",
-		Long: `Log tells what happened in a session, whether it runs or has ended: its start,
+		Long: `Log tells what happened in a session, until somebody has seen its end: its start,
 who came to look and left, sizes, how much was typed, its end, each with its
-time. MACHINE may be the beginning of a name; what is left out is the only one
+time. The log goes with the session: 'snug record' keeps it. MACHINE may be the beginning of a name; what is left out is the only one
 that there is. No keeper is asked, so it works also where that is busy or dead.
 
 A log holds the last 16 MiB of a session, for you alone: all output, and of what
