@@ -1,0 +1,153 @@
+//go:build linux
+
+package front
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
+	"github.com/snugvm/snug/test/rig"
+)
+
+// uses is what a process has of what can leak.
+type uses struct{ files, threads, kilobytes int }
+
+// of reads them from /proc.
+func of(t *testing.T, pid int) (u uses) {
+	t.Helper()
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	rig.Must(t, err)
+	u.files = len(files)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	rig.Must(t, err)
+	for line := range strings.Lines(string(status)) {
+		_, _ = fmt.Sscanf(line, "Threads: %d", &u.threads)
+		_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &u.kilobytes)
+	}
+	return u
+}
+
+// slack is what a runtime may have more of at one moment than at another, however
+// often something was done: threads that were needed at once, which Go keeps, and
+// memory that is not given back yet.
+var slack = uses{files: 0, threads: 64, kilobytes: 24 << 10}
+
+// leaks fails the test where a process uses more than before.
+func leaks(r *rig.Rig, what string, pid int, before uses) {
+	r.T.Helper()
+	var now uses
+	for range 100 { // a descriptor may be about to be closed
+		if now = of(r.T, pid); now.files <= before.files {
+			break
+		}
+		syscall.Nanosleep(&syscall.Timespec{Nsec: 20e6}, nil)
+	}
+	r.T.Logf("%s: %+v, before %+v", what, now, before)
+	if now.files > before.files+slack.files || now.threads > before.threads+slack.threads || now.kilobytes > before.kilobytes+slack.kilobytes {
+		r.T.Errorf("%s: the keeper has %+v, and had %+v", what, now, before)
+	}
+}
+
+func TestNothingLeaksByViewersSizesAndSessions(t *testing.T) {
+	needTools(t)
+	r := newRig(t, nil)
+	start(r, "exec "+filepath.Join(tools, probe)+" watch")
+	name, keeper := r.Names()[0], r.PID(rig.Keeper)
+	comeAndGo := func() {
+		c := r.Console(r.Command("attach", name+"/1"))
+		c.Expect("size ")
+		r.Pipe(r.Command("detach", name+"/1"), "")
+		c.Wait()
+	}
+	for range 5 {
+		comeAndGo()
+	}
+	before := of(t, keeper)
+	for range *trials * 5 / 2 {
+		comeAndGo()
+	}
+	leaks(r, fmt.Sprintf("%d viewers came and went", *trials*5/2), keeper, before)
+
+	c := r.Console(r.Command("attach", name+"/1"))
+	c.Expect("size ")
+	before = of(t, keeper)
+	for i := range uint16(10_000) {
+		rig.Must(t, terminal.SetSize(c.Master(), terminal.Size{Rows: 20 + i%30, Cols: 80 + i%100}))
+	}
+	last := terminal.Size{Rows: 33, Cols: 111}
+	c.Resize(last)
+	r.Eventually("the last size is the session's", func() bool {
+		s := r.List()[0].Sessions[0]
+		return s.Columns == 111 && s.Rows == 33
+	})
+	leaks(r, "10,000 sizes", keeper, before)
+
+	before = of(t, keeper)
+	for range 50 {
+		cmd := r.Command("exec", name, "--", "sleep", "1000")
+		stdin, err := cmd.StdinPipe()
+		rig.Must(t, err)
+		defer stdin.Close()
+		rig.Must(t, cmd.Start())
+		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	}
+	r.Eventually("there are 51 sessions", func() bool { return len(r.List()[0].Sessions) == 51 })
+	for _, p := range r.Processes() {
+		if p.Kind == rig.Guardian && strings.Contains(p.Line, " exec "+name) {
+			_ = syscall.Kill(p.PID, syscall.SIGKILL)
+		}
+	}
+	r.Eventually("there is one again", func() bool { return len(r.List()[0].Sessions) == 1 })
+	leaks(r, "50 sessions", keeper, before)
+	r.Stop(name)
+	c.Wait()
+}
+
+// logOnFullDisk begins a session that prints more than its log's disk takes.
+func logOnFullDisk(r *rig.Rig) *ptytest.Console {
+	r.T.Helper()
+	state := filepath.Join(r.Root, "state")
+	rig.Must(r.T, syscall.Mount("tmpfs", state, "tmpfs", 0, "size=256k"))
+	r.T.Cleanup(func() { _ = syscall.Unmount(state, syscall.MNT_DETACH) })
+	c := r.Console(r.Command("wrap", "--exec", "env", "--", "sh", "-c", "echo up; read -r l; seq 1 200000; echo the end; read -r l; exit 5"))
+	c.Expect("up")
+	c.Send("\r")
+	c.Expect("the end")
+	return c
+}
+
+// Where its log cannot be written the session goes on, and says so.
+func TestASessionGoesOnWhereTheDiskForItsLogIsFull(t *testing.T) {
+	needTools(t)
+	r := newRig(t, nil)
+	c := logOnFullDisk(r)
+	c.Send("\r")
+	if status := c.Wait(); status != 5 {
+		t.Errorf("exit status %d", status)
+	}
+	c.ExpectEOF()
+	if n := strings.Count(string(c.Output()), "no space left on device"); n != 1 {
+		t.Errorf("it is said %d times: %q", n, c.Output()[max(0, len(c.Output())-300):])
+	}
+}
+
+// Only its keeper has the screen of a session whose log is not whole.
+func TestASessionWhoseLogIsNotWholeEndsWithItsKeeper(t *testing.T) {
+	needTools(t)
+	r := newRig(t, nil)
+	c := logOnFullDisk(r)
+	r.Signal(rig.Keeper, syscall.SIGKILL)
+	c.Expect("output cannot be continued")
+	if status := c.Wait(); status != 255 {
+		t.Errorf("it ends with %d, want 255", status)
+	}
+	if names := r.Names(); len(names) > 0 {
+		t.Errorf("snug ls lists %q", names)
+	}
+}
