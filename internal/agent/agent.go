@@ -98,7 +98,7 @@ func (a *Agent) Start(id string, s wire.Start) wire.Program {
 func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
 	switch name {
 	case wire.RequestPrograms:
-		return true, wire.MarshalPrograms(a.ids())
+		return true, wire.MarshalPrograms(a.held())
 	case wire.RequestShutdown:
 	default:
 		return false, nil
@@ -113,12 +113,16 @@ func (a *Agent) Request(name string, _ []byte) (bool, []byte) {
 	return true, nil
 }
 
-// ids are the names of the programs that run, or have ended and whose end no
-// host has acknowledged.
-func (a *Agent) ids() []string {
+// held are the names of the programs that run, or have ended and whose end no
+// host has acknowledged, each with the first output that is held of it.
+func (a *Agent) held() map[string]uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Collect(maps.Keys(a.programs))
+	all := make(map[string]uint64)
+	for id, p := range a.programs {
+		all[id] = p.out.Base()
+	}
+	return all
 }
 
 // Programs returns how many programs run, and how many have ended whose end no

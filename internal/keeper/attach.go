@@ -107,6 +107,10 @@ func (v *view) greet() {
 	if !v.s.memo.Pty && v.back {
 		v.typed = v.s.near.Input()
 	}
+	if v.lostCount() {
+		v.a.SendAway(gapWords)
+		return
+	}
 	v.a.Ready(v.typed)
 	v.a.InputSafe(v.typed)
 }

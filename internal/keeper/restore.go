@@ -29,6 +29,8 @@ type past struct {
 	typed   map[string]uint64 // input by viewer that the agent has, once that is known
 	ended   map[string]bool   // viewers whose input has come to an end
 	timer   *time.Timer
+	// gap says that the log is not whole: which input was whose nobody knows.
+	gap bool
 }
 
 func (p *past) awaits() bool { return p != nil && len(p.awaited) > 0 }
@@ -53,7 +55,7 @@ func (k *Keeper) restore(ctx context.Context) {
 
 // programs asks the agent which programs it has. The error says why it cannot be
 // reached any more.
-func (k *Keeper) programs() (map[string]bool, error) {
+func (k *Keeper) programs() (map[string]uint64, error) {
 	var last ssh.Conn
 	for {
 		conn, err := k.link.next(last)
@@ -72,7 +74,7 @@ func (k *Keeper) programs() (map[string]bool, error) {
 
 // restoreOne takes up one session. One whose program never ran is its viewer's
 // to ask for again.
-func (k *Keeper) restoreOne(dir string, programs map[string]bool, lost error) error {
+func (k *Keeper) restoreOne(dir string, programs map[string]uint64, lost error) error {
 	log, state, err := sessionlog.Open(dir, k.cfg.LogOptions)
 	if err != nil {
 		return err
@@ -84,16 +86,22 @@ func (k *Keeper) restoreOne(dir string, programs map[string]bool, lost error) er
 	k.mu.Lock()
 	k.last = max(k.last, m.Number)
 	k.mu.Unlock()
-	running := programs[m.ID]
+	held, running := programs[m.ID]
 	if !running && !state.Ended() && !state.Ready {
 		return errors.Join(log.Close(), os.RemoveAll(dir))
 	}
 	s := blankSession(k, m)
+	gap := running && m.Pty && held > state.Offset
+	if gap { // the log could not be written: what is lost is lost, and the program is not
+		log.Skip(held)
+		state.Offset = held
+	}
 	s.journal = &journal{pty: m.Pty, log: log, count: state.Offset}
 	s.met, s.ready, s.size = true, false, wire.Size(state.Size)
 	if err := s.remember(dir); err != nil {
 		return errors.Join(err, log.Close())
 	}
+	s.past.gap = gap
 	k.mu.Lock()
 	k.sessions[m.ID] = s
 	for id := range s.past.awaited {
@@ -207,7 +215,7 @@ func (s *session) resume(state *sessionlog.State, running bool, lost error) {
 }
 
 // count finds out how much of each viewer's input is in the first all bytes of
-// the session's input.
+// the session's input. Where the log does not tell of so many there is a gap.
 func (p *past) count(all uint64) {
 	at := p.before.All
 	maps.Copy(p.typed, p.before.By)
@@ -227,6 +235,7 @@ func (p *past) count(all uint64) {
 		cut[e.Viewer] = n < e.N
 	}
 	p.inputs = nil
+	p.gap = p.gap || at < all
 }
 
 // account tells the viewers of the keeper before what of their input has
@@ -244,6 +253,12 @@ func (s *session) account(all uint64) {
 		}
 	}
 }
+
+// lostCount says that the viewer cannot go on where it was, since the log does
+// not tell where that is. The caller holds the session's mu.
+func (v *view) lostCount() bool { return v.back && v.s.memo.Pty && v.s.past.gap }
+
+const gapWords = "the session goes on, but its keeper died while its log could not be written: 'snug attach' comes back to it"
 
 // welcome takes up a viewer of the keeper before. The caller holds mu.
 func (s *session) welcome(v *view) {

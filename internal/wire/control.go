@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -56,17 +57,23 @@ func Command(conn ssh.Conn, request string, c Control) error {
 	return nil
 }
 
-// MarshalPrograms makes the answer to RequestPrograms.
-func MarshalPrograms(ids []string) []byte {
+// MarshalPrograms makes the answer to RequestPrograms: the names of programs, each
+// with the offset of the first byte of stdout that the agent still has.
+func MarshalPrograms(all map[string]uint64) []byte {
 	var b []byte
-	for _, id := range ids[:min(len(ids), maxPrograms)] {
-		b = appendString(b, id)
+	n := 0
+	for id, stdout := range all {
+		if n++; n > maxPrograms {
+			break
+		}
+		b = binary.BigEndian.AppendUint64(appendString(b, id), stdout)
 	}
 	return b
 }
 
-// AskPrograms asks an agent for the names of the programs that it has.
-func AskPrograms(conn ssh.Conn) (map[string]bool, error) {
+// AskPrograms asks an agent for the names of the programs that it has, each with
+// the offset of the first byte of stdout that it still has.
+func AskPrograms(conn ssh.Conn) (map[string]uint64, error) {
 	ok, answer, err := conn.SendRequest(RequestPrograms, true, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the programs: %w", err)
@@ -74,13 +81,13 @@ func AskPrograms(conn ssh.Conn) (map[string]bool, error) {
 	if !ok {
 		return nil, errors.New("the agent is of another version of snug, which does not tell its programs")
 	}
-	ids := make(map[string]bool)
+	all := make(map[string]uint64)
 	for len(answer) > 0 {
-		var id string
-		if id, answer, ok = cutString(answer); !ok {
+		id, rest, ok := cutString(answer)
+		if !ok || len(rest) < 8 {
 			return nil, errMalformed
 		}
-		ids[id] = true
+		all[id], answer = binary.BigEndian.Uint64(rest), rest[8:]
 	}
-	return ids, nil
+	return all, nil
 }

@@ -138,15 +138,21 @@ func TestASessionGoesOnWhereTheDiskForItsLogIsFull(t *testing.T) {
 	}
 }
 
-// Only its keeper has the screen of a session whose log is not whole.
-func TestASessionWhoseLogIsNotWholeEndsWithItsKeeper(t *testing.T) {
+// Only its keeper has the screen of a session whose log is not whole, and knows
+// what of the input was whose. The program goes on.
+func TestASessionWhoseLogIsNotWholeOutlivesItsKeeper(t *testing.T) {
 	needTools(t)
 	r := newRig(t, nil)
 	c := logOnFullDisk(r)
 	r.Signal(rig.Keeper, syscall.SIGKILL)
-	c.Expect("output cannot be continued")
-	if status := c.Wait(); status != 255 {
-		t.Errorf("it ends with %d, want 255", status)
+	c.Expect("goes on, but its keeper died while its log could not be written")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("its viewer ends with %d, want 0", status)
+	}
+	c = r.Console(r.Command("attach"))
+	c.Send("\r")
+	if status := c.Wait(); status != 5 {
+		t.Errorf("the program ends with %d, want 5", status)
 	}
 	r.NothingLeft()
 }
