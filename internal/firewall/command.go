@@ -205,7 +205,7 @@ func (f *Filter) link(args []byte, end string) {
 		f.passString(end)
 		return
 	}
-	f.emit([]byte("\x1b]8;;" + end))
+	f.emitMarked([]byte("\x1b]8;;" + end))
 }
 
 func (f *Filter) harmlessURL(target []byte) bool {

@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	so  = 0x0e // SO and SI choose the character set
+	si  = 0x0f
 	enq = 0x05 // asks a terminal for its answerback, which the user, or whoever got at the terminal, has defined
 	bel = 0x07
 	can = 0x18 // begins, with B00, a ZMODEM transfer that some terminals offer to receive; else it means nothing in text
@@ -59,8 +61,10 @@ type Filter struct {
 	palette  int  // digits of it that are still to come
 
 	in   []byte // what is being fed
-	mark int    // in, from here to where the parser is, passes and is not yet in out
+	from int    // in, from here to where the parser is, passes and is not yet in out
 	out  []byte
+
+	attributes, others []int // what Marks returns
 
 	replies []byte
 	scratch []byte // a sequence that is written anew
@@ -77,8 +81,9 @@ func (f *Filter) Feed(p []byte) (out, replies []byte) {
 	if f.policy == Open {
 		return p, nil
 	}
-	f.in, f.mark = p, 0
+	f.in, f.from = p, 0
 	f.out, f.replies = f.out[:0], f.replies[:0]
+	f.attributes, f.others = f.attributes[:0], f.others[:0]
 	for i := 0; i < len(p); {
 		switch f.state {
 		case ground:
@@ -91,7 +96,7 @@ func (f *Filter) Feed(p []byte) (out, replies []byte) {
 			i = f.step(i)
 		}
 	}
-	out = p[f.mark:]
+	out = p[f.from:]
 	if len(f.out) > 0 {
 		f.out = append(f.out, out...)
 		out = f.out
@@ -100,26 +105,51 @@ func (f *Filter) Feed(p []byte) (out, replies []byte) {
 	return out, f.replies
 }
 
+// Marks says where, in what Feed has returned last, a control function begins that may leave the terminal otherwise than
+// it was: those of attributes (SGR), and others, which are all sequences but those that are known to draw and no more, SO
+// and SI. It reports false where nothing is filtered. It is valid until the next Feed.
+func (f *Filter) Marks() (attributes, others []int, ok bool) {
+	return f.attributes, f.others, f.policy != Open
+}
+
+// mark marks what begins at i of out and the input that will be added to it.
+func (f *Filter) mark(i int, e effect) {
+	switch e {
+	case draws:
+	case styles:
+		f.attributes = append(f.attributes, i)
+	case unknown:
+		f.others = append(f.others, i)
+	}
+}
+
 // cut ends what passes untouched before i, and goes on at next.
 func (f *Filter) cut(i, next int) {
-	f.out = append(f.out, f.in[f.mark:i]...)
-	f.mark = next
+	f.out = append(f.out, f.in[f.from:i]...)
+	f.from = next
 }
 
 // emit passes bytes that are not in the input, or not at this place. What was before them must have been cut.
 func (f *Filter) emit(b []byte) { f.out = append(f.out, b...) }
+
+// emitMarked is emit for what begins a control function that may do more than draw.
+func (f *Filter) emitMarked(b []byte) {
+	f.mark(len(f.out), effectOf(b))
+	f.emit(b)
+}
 
 // text passes over text and complete sequences that need no filtering, from i to the first of what does.
 func (f *Filter) text(i int) int {
 	p := f.in
 	for {
 		for i < len(p) && p[i] == esc { // sequences come in groups
-			n := f.harmless(p[i:])
+			n, effect := f.harmless(p[i:])
 			if n == 0 {
 				f.cut(i, i+1)
 				f.begin()
 				return i + 1
 			}
+			f.mark(len(f.out)+i-f.from, effect)
 			i += n
 		}
 		if i = plainEnd(p, i); i == len(p) {
@@ -127,8 +157,13 @@ func (f *Filter) text(i int) int {
 		}
 		switch c := p[i]; {
 		case c == esc:
-		case c < ' ': // ENQ or CAN
+		case c == so || c == si:
+			f.mark(len(f.out)+i-f.from, unknown)
+			i++
+		case c == enq || c == can:
 			f.cut(i, i+1)
+			i++
+		case c < ' ': // SUB or EM, which are text
 			i++
 		default:
 			if i = f.characters(i); f.state != ground {
@@ -138,21 +173,42 @@ func (f *Filter) text(i int) int {
 	}
 }
 
-// plainEnd returns where the text that begins at i meets ESC, ENQ, CAN or a byte from 0x80 on; or len(p). It looks at
-// eight bytes at a time: in one below 0x80, subtracting 1 sets the highest bit only of 0.
+// A word of eight bytes, with every byte the lowest or the highest bit only. Subtracting ones sets the highest bit of a
+// byte below 0x80 only if it is 0, or, by what is borrowed, of bytes after one that is.
+const ones, highs = 0x0101010101010101, 0x8080808080808080
+
+// plainEnd returns where the text that begins at i meets a byte from 0x80 on or a control that may be more than text:
+// ENQ, SO, SI or one from CAN to ESC; or len(p). It looks at eight bytes at a time, and closely only where there is a
+// control.
 func plainEnd(p []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(p); i += 8 {
 		w := binary.LittleEndian.Uint64(p[i:])
-		found := (((w ^ esc*ones) - ones) | ((w ^ enq*ones) - ones) | ((w ^ can*ones) - ones) | w) & highs
+		if ((w-' '*ones)|w)&highs == 0 {
+			continue
+		}
+		found := (((w ^ enq*ones) - ones) | ((w^so*ones)&^ones - ones) | ((w^can*ones)&^(3*ones) - ones) | w) & highs
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
 	for ; i < len(p); i++ {
-		if c := p[i]; c >= utf8.RuneSelf || c == esc || c == enq || c == can {
+		if c := p[i]; c >= utf8.RuneSelf || c == enq || c&^1 == so || c&^3 == can {
 			break
 		}
+	}
+	return i
+}
+
+// printableEnd returns where the printable ASCII that begins at i ends.
+func printableEnd(p []byte, i int) int {
+	for ; i+8 <= len(p); i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		if found := ((w - ' '*ones) | (w + (0x80-del)*ones) | w) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(p) && p[i] >= ' ' && p[i] < del {
+		i++
 	}
 	return i
 }
@@ -182,11 +238,22 @@ func (f *Filter) characters(i int) int {
 	return i
 }
 
+// freeLeads are the bytes that begin characters of three bytes whose other bytes are free.
+var freeLeads = set("\xe1\xe2\xe3\xe4\xe5\xe6\xe7\xe8\xe9\xea\xeb\xec\xee\xef")
+
 // threeBytes returns the length of the characters of three bytes that p begins with, of those whose other bytes are
 // free: frames, bars, most scripts.
 func threeBytes(p []byte) (n int) {
-	for rest := p; len(rest) >= 3; rest = rest[3:] {
-		if c := rest[0]; c < 0xe1 || c == 0xed || c > 0xef || rest[1]&0xc0 != 0x80 || rest[2]&0xc0 != 0x80 {
+	for ; n+14 <= len(p); n += 12 { // four, by two words
+		v, w := binary.LittleEndian.Uint64(p[n:]), binary.LittleEndian.Uint64(p[n+6:])
+		const form, mask = 0x8080e0_8080e0, 0xc0c0f0_c0c0f0
+		free := freeLeads[byte(v)] && freeLeads[byte(v>>24)] && freeLeads[byte(w)] && freeLeads[byte(w>>24)]
+		if (v^form|w^form)&mask != 0 || !free {
+			break
+		}
+	}
+	for rest := p[n:]; len(rest) >= 3; rest = rest[3:] {
+		if !freeLeads[rest[0]] || rest[1]&0xc0 != 0x80 || rest[2]&0xc0 != 0x80 {
 			break
 		}
 		n += 3
@@ -244,6 +311,6 @@ func (f *Filter) step(i int) int {
 	if taken {
 		i++
 	}
-	f.mark = i
+	f.from = i
 	return i
 }

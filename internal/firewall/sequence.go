@@ -9,69 +9,92 @@ func (f *Filter) begin() {
 	f.held = append(f.held[:0], esc)
 }
 
-// harmless returns the length of the complete sequence that p begins with, if it passes as it is; else 0. It is the
-// short way for almost everything; what it does not know takes the long one, to the same end.
-func (f *Filter) harmless(p []byte) int {
+// harmless returns the length of the complete sequence that p begins with, if it passes as it is; else 0; and what it
+// does. It is the short way for almost everything; what it does not know takes the long one, to the same end.
+func (f *Filter) harmless(p []byte) (n int, e effect) {
 	if len(p) < 4 {
-		return 0 // the rarest, and the long way knows better
+		return 0, unknown // the rarest, and the long way knows better
 	}
 	switch c := p[1]; {
 	case c == '[':
-		return f.harmlessControl(p)
+		return f.harmlessControl(p[:min(len(p), maxControl)])
 	case c == '(' || c == ')':
 		if p[2] == 'B' || p[2] == '0' {
-			return 3
+			return 3, unknown
 		}
 	case c == ']':
-		return harmlessTitle(p)
+		return harmlessTitle(p), draws
 	case escapes[c]:
-		return 2
+		return 2, unknown
 	}
-	return 0
+	return 0, unknown
 }
 
 // harmlessControl is harmless for a CSI sequence. Most draw, by numbers of four digits at most.
-func (f *Filter) harmlessControl(p []byte) int {
-	separator := 1 // where the last one is
-	for i := 2; i < len(p) && i < maxControl; i++ {
+func (f *Filter) harmlessControl(p []byte) (n int, e effect) {
+	digits := 0
+	for i := 2; i < len(p); i++ {
 		c := p[i]
 		if c-'0' < 10 {
+			digits++
 			continue
 		}
-		if i-separator > 5 {
+		if digits > 4 {
 			break
 		}
-		if c != ';' && c != ':' {
+		if digits = 0; c != ';' && c != ':' {
 			if drawing[c] {
-				return i + 1
+				return i + 1, effects[c]
 			}
 			break
 		}
-		separator = i
 	}
 	if p[2] == '?' {
 		if n := harmlessModes(p); n > 0 {
-			return n
+			return n, unknown
 		}
 	}
-	for i := 2; i < len(p) && i < maxControl; i++ {
+	for i := 2; i < len(p); i++ {
 		switch c := p[i]; {
 		case c < ' ' || c >= del:
-			return 0
+			return 0, unknown
 		case c >= '@':
 			if f.judge(p[:i+1]) == pass {
-				return i + 1
+				return i + 1, effectOf(p[:i+1])
 			}
-			return 0
+			return 0, unknown
 		}
 	}
-	return 0
+	return 0, unknown
+}
+
+// effect is what a sequence that passes does to the terminal: what somebody must know who is to undo it.
+type effect uint8
+
+const (
+	draws   effect = iota // and no more
+	styles                // the attributes of what is drawn from now on
+	unknown               // may be anything
+)
+
+// effects are those of drawing, by final byte.
+var effects = [256]effect{'m': styles, 'r': unknown}
+
+// effectOf returns what a sequence does that is not known to draw.
+func effectOf(seq []byte) effect {
+	if len(seq) < 3 || seq[1] != '[' || seq[len(seq)-1] != 'm' {
+		return unknown
+	}
+	if c, ok := parseControl(seq); ok && c.prefix == 0 && c.inter == 0 {
+		return styles
+	}
+	return unknown
 }
 
 // harmlessModes is harmless for private modes.
 func harmlessModes(p []byte) int {
 	mode := 0
-	for i := 3; i < len(p) && i < maxControl; i++ {
+	for i := 3; i < len(p); i++ {
 		c := p[i]
 		if c-'0' < 10 {
 			if mode = mode*10 + int(c-'0'); mode > 9999 {
@@ -95,13 +118,9 @@ func harmlessTitle(p []byte) int {
 	if p[2] < '0' || p[2] > '2' || p[3] != ';' {
 		return 0
 	}
-	for i := 4; i < len(p) && i < maxTitle; i++ {
-		switch c := p[i]; {
-		case c == bel && string(p[4:i]) != "?":
-			return i + 1
-		case c < ' ' || c >= del:
-			return 0
-		}
+	p = p[:min(len(p), maxTitle)]
+	if i := printableEnd(p, 4); i < len(p) && p[i] == bel && string(p[4:i]) != "?" {
+		return i + 1
 	}
 	return 0
 }
@@ -116,7 +135,7 @@ func (f *Filter) between(c byte) (one, taken bool) {
 		f.state = ground
 	case c == 0 || c == enq || c == del:
 	case c < ' ':
-		f.emit([]byte{c})
+		f.emitMarked([]byte{c})
 	case c > del:
 		f.state = ground // no part of any sequence: what terminals make of it differs, so the sequence is dropped
 		return true, false
@@ -140,7 +159,7 @@ func (f *Filter) escape(c byte) (taken bool) {
 	case len(f.held) > 2:
 		f.state = ground
 		if escapeHarmless(f.held) {
-			f.emit(f.held)
+			f.emitMarked(f.held)
 		}
 		return true
 	}
@@ -154,7 +173,7 @@ func (f *Filter) escape(c byte) (taken bool) {
 	default:
 		f.state = ground
 		if escapes[c] {
-			f.emit(f.held)
+			f.emitMarked(f.held)
 		}
 	}
 	return true
@@ -177,9 +196,9 @@ func (f *Filter) control(c byte) (taken bool) {
 	}
 	switch f.judge(f.held) {
 	case pass:
-		f.emit(f.held)
+		f.emitMarked(f.held)
 	case rewrite:
-		f.emit(f.scratch)
+		f.emitMarked(f.scratch)
 	case drop:
 		f.refuseControl(f.held)
 	}

@@ -109,13 +109,13 @@ func (f *Filter) finish(end string) {
 
 // passString passes the string that is held.
 func (f *Filter) passString(end string) {
-	f.emit(f.held)
+	f.emitMarked(f.held)
 	f.emit([]byte(end))
 }
 
 // startStreaming passes what is held, and the rest of the string as it comes.
 func (f *Filter) startStreaming() {
-	f.emit(f.held)
+	f.emitMarked(f.held)
 	f.state, f.streamed = streaming, 0
 }
 
@@ -173,6 +173,6 @@ func (f *Filter) skip(i int) int {
 		i++
 		break
 	}
-	f.mark = i
+	f.from = i
 	return i
 }
