@@ -31,6 +31,11 @@ type Filter interface {
 	// Feed takes output, which may be cut anywhere, and returns what of it may go to the terminal, and what the program
 	// is to be answered in the terminal's place. Both are valid until the next call.
 	Feed(p []byte) (out, replies []byte)
+	// Marks says where, in what Feed has returned last, control functions begin that may leave a terminal otherwise than
+	// it was, in order: those of attributes (SGR), and others, which may be more than these. All else is text, whole
+	// control functions that only draw, and the rest of what the output before broke off in. It reports false where it
+	// does not know. It is valid until the next Feed.
+	Marks() (attributes, others []int, ok bool)
 }
 
 // Stdio is where a program's input comes from and its output goes, and what it has to pass on the way: nil where every
@@ -130,7 +135,18 @@ func (b *Bridge) Output(p []byte) error {
 	if b.ward == nil {
 		return b.write(b.io.Out, p)
 	}
-	return b.show(p)
+	changed := b.follow(p)
+	return b.show(p, changed)
+}
+
+// follow has the modes follow p. A filter has looked at every byte, so that they need not do it again.
+func (b *Bridge) follow(p []byte) (changed bool) {
+	if b.io.OutFilter != nil {
+		if attributes, others, ok := b.io.OutFilter.Marks(); ok {
+			return b.modes.FeedMarked(p, attributes, others)
+		}
+	}
+	return b.modes.Feed(p)
 }
 
 // ErrOutput writes to standard error what the program did.
@@ -179,10 +195,9 @@ func (b *Bridge) copyAnswers(p Program) {
 	}
 }
 
-// show writes to the terminal, and has the guardian know beforehand how to
-// undo whatever the bytes switch on.
-func (b *Bridge) show(p []byte) error {
-	changed := b.modes.Feed(p)
+// show writes to the terminal what the modes have followed, and has the
+// guardian know beforehand how to undo whatever the bytes switch on.
+func (b *Bridge) show(p []byte, changed bool) error {
 	undo, during := b.modes.Undo(), b.modes.UndoDuring()
 	passing := string(during) != string(undo)
 	if passing || changed {

@@ -29,6 +29,8 @@ func (shout) Feed(p []byte) (out, replies []byte) {
 	return bytes.ToUpper(bytes.ReplaceAll(p, []byte("?"), nil)), bytes.Repeat([]byte("!"), bytes.Count(p, []byte("?")))
 }
 
+func (shout) Marks() (attributes, others []int, ok bool) { return nil, nil, false }
+
 // silence is input that never comes.
 type silence struct{ closed chan struct{} }
 

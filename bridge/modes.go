@@ -27,6 +27,54 @@ func (m *Modes) Feed(p []byte) (changed bool) {
 		return false // text, most of the time
 	}
 	m.parser.feed(p, m)
+	return m.renew()
+}
+
+// FeedMarked is Feed, to the same undo bytes, for output of which it is known where what may matter here begins, as
+// [Filter] marks it: it looks at nothing else.
+func (m *Modes) FeedMarked(p []byte, attributes, others []int) (changed bool) {
+	if m.parser.state != stGround || resets(p, others) {
+		return m.Feed(p) // what goes on from before has no mark; a full reset is one of attributes too
+	}
+	m.during = m.now
+	if len(attributes)+len(others) == 0 {
+		return false
+	}
+	m.followAttributes(p, attributes)
+	for _, at := range others {
+		m.parser.one(p[at:], m)
+	}
+	return m.renew()
+}
+
+// resets reports whether one of the marks is a full reset (RIS).
+func resets(p []byte, marks []int) bool {
+	return slices.ContainsFunc(marks, func(at int) bool { return bytes.HasPrefix(p[at:], []byte("\x1bc")) })
+}
+
+// followAttributes follows the SGR sequences at the marks. What comes before the last that switches all attributes off
+// matters only until something was on, since one sequence undoes any of them.
+func (m *Modes) followAttributes(p []byte, marks []int) {
+	last := len(marks)
+	for last > 0 && !resetsAttributes(p[marks[last-1]:]) {
+		last--
+	}
+	for i, at := range marks {
+		if i < last-1 && m.during.attributes != 0 {
+			continue
+		}
+		if !m.attributes(p[min(at+2, len(p)):]) {
+			m.parser.one(p[at:], m)
+		}
+	}
+}
+
+func resetsAttributes(p []byte) bool {
+	return len(p) > 2 && p[2] == 'm' || len(p) > 3 && p[2] == '0' && p[3] == 'm'
+}
+
+// renew writes the undo bytes anew and reports whether they are others.
+func (m *Modes) renew() (changed bool) {
 	m.before = append(m.before[:0], m.undo...)
 	m.undo = append(m.undo[:0], m.parser.abort()...)
 	m.undo = m.now.appendUndo(m.undo)
@@ -157,8 +205,19 @@ const (
 
 // privateIndex returns where number is in privateModes, or -1.
 func privateIndex(number int) int {
+	if number >= 0 && number < len(lowModes) {
+		return int(lowModes[number])
+	}
 	return slices.IndexFunc(privateModes[:], func(m privateMode) bool { return int(m.number) == number })
 }
+
+// lowModes is privateIndex of the numbers that programs use most.
+var lowModes = func() (index [2049]int8) {
+	for n := range index {
+		index[n] = int8(slices.IndexFunc(privateModes[:], func(m privateMode) bool { return int(m.number) == n }))
+	}
+	return index
+}()
 
 func (s *modeState) screen() int {
 	if s.alternate != 0 {

@@ -42,17 +42,38 @@ type outputParser struct {
 func (o *outputParser) feed(p []byte, m *Modes) {
 	o.shifts = bytes.IndexByte(p, shiftOut) >= 0 || bytes.IndexByte(p, shiftIn) >= 0
 	for len(p) > 0 {
-		switch o.state {
-		case stGround:
+		if o.state == stGround {
 			p = o.text(p, m)
-		case stOSC, stString:
-			p = o.stringBytes(p, m)
-		case stControl:
-			p = o.controlBytes(p, m)
-		default:
-			o.step(p[0], m)
-			p = p[1:]
+		} else {
+			p = o.within(p, m)
 		}
+	}
+}
+
+// one follows the control function that p begins with, and nothing after it.
+func (o *outputParser) one(p []byte, m *Modes) {
+	switch {
+	case p[0] == shiftOut || p[0] == shiftIn:
+		m.shift(p[0] == shiftOut)
+	case p[0] != esc || o.whole(p[1:], m) > 0:
+	default:
+		o.begin()
+		for p = p[1:]; len(p) > 0 && o.state != stGround; {
+			p = o.within(p, m)
+		}
+	}
+}
+
+// within takes some of a sequence or string.
+func (o *outputParser) within(p []byte, m *Modes) (rest []byte) {
+	switch o.state {
+	case stOSC, stString:
+		return o.stringBytes(p, m)
+	case stControl:
+		return o.controlBytes(p, m)
+	default:
+		o.step(p[0], m)
+		return p[1:]
 	}
 }
 
@@ -127,6 +148,9 @@ func (o *outputParser) whole(p []byte, m *Modes) int {
 		return 0
 	}
 	if first == 1 && !switching[p[end]] {
+		return end + 1
+	}
+	if first == 1 && p[end] == 'm' && m.attributes(p[1:]) {
 		return end + 1
 	}
 	c := &o.control

@@ -18,13 +18,17 @@ func (m *Modes) escape(intermediate, final byte) {
 			s.reset()
 		case 'n', 'o': // LS2, LS3
 			s.shifted = true
+		default:
+			return
 		}
 	case '(', ')', '*', '+':
-		i := bytes.IndexByte([]byte("()*+"), intermediate)
+		i := intermediate - '('
 		s.charsets &^= 1 << i
 		if final != 'B' {
 			s.charsets |= 1 << i
+			m.during.charsets |= 1 << i
 		}
+		return // the rest is as it was, and there are many of these
 	case '-', '.', '/': // sets of 96 characters, for G1 to G3
 		s.charsets |= 1 << (bytes.IndexByte([]byte("-./"), intermediate) + 1)
 	case '%':
@@ -64,9 +68,8 @@ func (m *Modes) control(c *controlSequence) {
 	case 'r':
 		s.margins = c.param(0, 1) > 1 || c.param(1, 0) > 0
 	case 'm':
-		s.attributes = s.attributes.after(c)
-		m.during.attributes |= s.attributes
-		return // the rest is as it was, and there are many of these
+		m.setAttributes(s.attributes.after(c))
+		return
 	case '>'<<16 | 'm':
 		s.modifyKeys = keyResource(s.modifyKeys, c)
 	case '>'<<16 | 'n': // "disable", which for these resources is not the default
@@ -245,6 +248,77 @@ const (
 	attrScript
 	attrUnknown // only SGR 0 switches it off
 )
+
+// attributes follows an SGR sequence, from behind ESC [ on. It is the short way for what programs write most, and the long
+// one by [attributeSet.after] comes to the same end; it reports false, and does nothing, where that must be gone: for
+// colons, large numbers, many of them.
+func (m *Modes) attributes(p []byte) bool {
+	if len(p) > 0 && p[0] == 'm' {
+		m.setAttributes(0)
+		return true
+	}
+	a, code, colour, n := m.now.attributes, 0, notColour, 0
+	for _, c := range p {
+		if c-'0' < 10 {
+			if code = code*10 + int(c-'0'); code > 9999 {
+				return false
+			}
+			continue
+		}
+		if n++; n > maxParams || c != ';' && c != 'm' {
+			return false
+		}
+		if colour == notColour && code != 38 && code != 48 && code != 58 {
+			a = a.with(code)
+		} else {
+			a, colour = a.withColour(code, colour)
+		}
+		if c == 'm' {
+			m.setAttributes(a)
+			return true
+		}
+		code = 0
+	}
+	return false
+}
+
+// How many parameters still belong to a colour; or that the next says how many.
+const (
+	notColour = 0
+	itsKind   = -1
+)
+
+// with returns the set after a parameter that is neither a colour nor belongs to one.
+func (a attributeSet) with(code int) attributeSet {
+	switch {
+	case code == 0:
+		return 0
+	case code < len(attributeCodes):
+		return a&^attributeCodes[code].off | attributeCodes[code].on
+	}
+	return a
+}
+
+// withColour returns the set after a parameter that is a colour or belongs to one, and whether the next does.
+func (a attributeSet) withColour(code, colour int) (after attributeSet, next int) {
+	switch {
+	case colour == notColour:
+		return a | attributeCodes[code].on, itsKind
+	case colour != itsKind:
+		return a, colour - 1
+	case code == 5:
+		return a, 1
+	case code == 2:
+		return a, 3
+	}
+	return a, notColour
+}
+
+// setAttributes records the state after SGR. The rest is as it was, and there are many of these.
+func (m *Modes) setAttributes(a attributeSet) {
+	m.now.attributes = a
+	m.during.attributes |= a
+}
 
 // after returns the set after an SGR sequence.
 func (a attributeSet) after(c *controlSequence) attributeSet {
