@@ -88,17 +88,19 @@ func (l *link) dial(ctx context.Context, machine sandbox.Machine, peer wire.Peer
 	var last error // of a try that ended by itself
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		try, cancel := context.WithDeadline(ctx, begun.Add(patience))
+		tried := time.Now()
 		conn, err := dialOnce(try, machine, peer)
 		if err == nil {
 			cancel()
 			return conn, nil
 		}
+		cutShort := try.Err() != nil && time.Since(tried) < patience/2
 		if try.Err() == nil {
 			last = err
 		}
 		cancel()
 		l.log.Debug("dial", "error", err)
-		if l.away(err) {
+		if !cutShort && l.away(err) { // what was given no time says nothing
 			patience = max(patience, awayPatience)
 		}
 		left := time.Until(begun.Add(patience))

@@ -90,8 +90,8 @@ var networked = map[string]bool{"ssh": true, "kubectl": true}
 // machine may come back: nothing answered, not even to refuse.
 func Away(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || !networked[e.Tool] {
+	if !ok || !networked[e.Tool] || strings.Contains(strings.ToLower(e.Error()), "refused") {
 		return false
 	}
-	return e.Kind == Unreachable && !strings.Contains(strings.ToLower(e.Words), "refused") || errors.Is(e.Err, context.DeadlineExceeded)
+	return e.Kind == Unreachable || errors.Is(e.Err, context.DeadlineExceeded)
 }
