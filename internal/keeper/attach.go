@@ -191,6 +191,9 @@ func (s *session) Safe(a *wire.Attachment, stream wire.Stream, offset uint64) {
 // the agent that it is safe. The caller holds mu.
 func (s *session) releaseSafe(stream wire.Stream) {
 	b := s.stream(stream)
+	if b == nil {
+		return // a session on a PTY that came too late
+	}
 	offset, _ := b.Offset()
 	for _, v := range s.views {
 		if !v.gone {

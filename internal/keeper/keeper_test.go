@@ -61,8 +61,9 @@ type flaky struct {
 	cause chan error
 
 	mu   sync.Mutex
-	cut  int  // 0: never
-	left bool // it is another keeper's now
+	cut  int                                         // 0: never
+	over func(io.ReadWriteCloser) io.ReadWriteCloser // nil: the link as it is
+	left bool                                        // it is another keeper's now
 }
 
 // Kill ends the machine, unless its keeper is the one that has died.
@@ -125,6 +126,12 @@ func (r *rig) serve(adopt bool) {
 // logs and the machine. Another one takes over.
 func (r *rig) die() {
 	r.t.Helper()
+	r.dieThen(nil)
+}
+
+// dieThen is die, where taking over fails with err unless that is nil.
+func (r *rig) dieThen(err error) {
+	r.t.Helper()
 	r.machine.mu.Lock()
 	r.machine.left = true
 	r.machine.mu.Unlock()
@@ -134,7 +141,7 @@ func (r *rig) die() {
 		r.t.Log(err)
 	}
 	r.machine = &flaky{InProcess: r.machine.InProcess, cause: make(chan error, 1)}
-	r.boot <- nil
+	r.boot <- err
 	r.serve(true)
 }
 
@@ -541,11 +548,21 @@ func (f *flaky) cutEvery(n int) {
 	f.cut = n
 }
 
+// through has each link go through another one.
+func (f *flaky) through(over func(io.ReadWriteCloser) io.ReadWriteCloser) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = over
+}
+
 // Dial opens the link, which the last one gives way to.
 func (f *flaky) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 	link, err := f.InProcess.Dial(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err == nil && f.over != nil {
+		return f.over(link), nil
+	}
 	if err != nil || f.cut == 0 {
 		return link, err
 	}
