@@ -311,7 +311,11 @@ func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 // there is nothing to take over.
 func (a *app) adopt(ctx context.Context, m state.Machine) (sandbox.Machine, error) {
 	var spec machineSpec
-	if err := m.ReadConfig(&spec); err != nil || spec.Tool == nil {
+	err := m.ReadConfig(&spec)
+	if alive, _ := state.Held(m.Lock()); err != nil && !alive {
+		return nil, nil //nolint:nilnil // what is left does not tell what it was
+	}
+	if err != nil || spec.Tool == nil {
 		return qemu.Adopt(ctx, m.Dir)
 	}
 	b := &boot{dirs: a.dirs, machine: m, spec: &spec, progress: func(wire.Notice) {}, log: slog.New(slog.DiscardHandler)}

@@ -5,9 +5,6 @@ import "errors"
 // Die has a keeper stop as a kill -9 does, as far as others can tell: nothing
 // more is logged, sent or answered.
 func (k *Keeper) Die() {
-	k.mu.Lock()
-	k.users = 0 // nobody is let in
-	k.mu.Unlock()
 	all := k.all()
 	for _, s := range all {
 		s.typing.Lock()
@@ -18,9 +15,12 @@ func (k *Keeper) Die() {
 		}
 	}
 	k.mu.Lock()
+	k.users = 0       // nobody is let in, and nobody is told why
 	clear(k.sessions) // their logs stay
+	for conn := range k.viewers {
+		_ = conn.Close()
+	}
 	k.mu.Unlock()
-	k.dismiss()
 	k.link.fail(errors.New("the keeper has died"))
 	for _, s := range all {
 		s.mu.Unlock()

@@ -200,12 +200,13 @@ func TestAViewerThatComesWhileTheLinkIsWeakIsShownAll(t *testing.T) {
 			start.Args = []string{"bash", "-c", "stty -echo; for i in {1..4000}; do echo n$i; done; read -r l; echo n4001; exit 4"}
 			start.Pty.Size = wide
 			first := r.view(start)
-			first.awaitText(t, "n500\r\n")
 			if name == "stalls" {
-				<-stalling.stalls
+				<-stalling.stalls // in the midst of a packet, and what was shown by then is chance
+			} else {
+				first.awaitText(t, "n500\r\n")
 			}
 			viewers := []*viewer{first, r.join(wire.Join{Number: 1}, wide), r.join(wire.Join{Number: 1}, small)}
-			viewers[1].awaitText(t, "n") // the screen of that moment
+			viewers[1].awaitText(t, "\x1b[H") // the screen of that moment
 			if name == "stalls" {
 				close(stalling.freed)
 			}

@@ -206,3 +206,21 @@ func TestOutputReachesViewersBeforeTheScreen(t *testing.T) {
 	s.follow.mu.Unlock()
 	agentSide{s}.Output(wire.Stdout, []byte("more")) // goes on once the screen does
 }
+
+// A session that is asked for as its machine ends has no program, and no screen.
+func TestAViewerOfASessionThatCameTooLateCanLeave(t *testing.T) {
+	k := New(Config{Log: slog.New(slog.DiscardHandler)})
+	k.users = 0
+	s, _, late := k.session("0123456789abcdef", wire.Start{Pty: &wire.Pty{Size: size}})
+	if !late {
+		t.Fatal("it did not come too late")
+	}
+	a := new(wire.Attachment)
+	for _, stream := range []wire.Stream{wire.Stdout, wire.Stderr} {
+		if _, err := s.Output(a, stream, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	s.Detach(a)
+	s.Left(a)
+}

@@ -61,6 +61,8 @@ var debris = map[string]func(t *testing.T, dir string){
 	},
 	"locks":         files("keeper.lock", "", "machine.lock", ""),
 	"half a config": files("keeper.lock", "", "config.json", `{"na`),
+	"half a config of a machine behind a tool": files("keeper.lock", "", "elsewhere", "", "config.json", `{"na`),
+	"no config of one":                         files("keeper.lock", "", "elsewhere", ""),
 }
 
 // files makes files of names and contents.
