@@ -170,7 +170,7 @@ func TestAViewerHearsWhyNoKeeperGoesOn(t *testing.T) {
 			r.dieThen(errors.New("no such machine"))
 			v.again(t, r)
 			_, err := v.end(t)
-			if f, ok := errors.AsType[*wire.Failure](err); !ok || uint32(f.Status) != want || !strings.Contains(f.Message, "no such machine") {
+			if f, ok := errors.AsType[*wire.Failure](err); !ok || f.Status != want || !strings.Contains(f.Message, "no such machine") {
 				t.Errorf("the viewer heard %v, want %d", err, want)
 			}
 		})
