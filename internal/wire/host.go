@@ -73,6 +73,7 @@ type server struct {
 	asked chan asked
 	// before is closed when the last one so far is answered.
 	before <-chan struct{}
+	cut    bool // the near side was cut off: what still comes of it is not asked
 }
 
 // asked is a global request, and what is closed when it is answered.
@@ -129,11 +130,15 @@ func (s *server) askAll(reqs <-chan *ssh.Request) {
 // ask has a request answered in its turn. A near side that does not wait for
 // its answers is cut off.
 func (s *server) ask(req *ssh.Request) {
+	if s.cut {
+		return
+	}
 	a := asked{req, make(chan struct{})}
 	select {
 	case s.asked <- a:
 		s.before = a.done
 	default:
+		s.cut = true
 		_ = s.conn.Close()
 	}
 }
