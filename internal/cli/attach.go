@@ -59,7 +59,7 @@ func (a *app) attach(o viewOptions, join wire.Join, arg string) error {
 		}
 		start.Join.Number = c.session.Number
 		a.use(sessionName(c.machine, c.session))
-		return a.reach(ctx, c.machine)
+		return a.reach(ctx, c.machine, endingPatience)
 	})
 }
 

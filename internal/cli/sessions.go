@@ -107,16 +107,8 @@ func (a *app) consultUntil(ctx context.Context, m state.Machine, spec *machineSp
 		case time.Since(begun) > patience():
 			return fmt.Errorf("the keeper of %s does not answer within %v", m.Name, patience())
 		}
-		life, lerr := m.Life(ctx)
-		switch {
-		case lerr != nil:
-			return lerr
-		case life == state.Dead:
-			return fmt.Errorf("machine %s has ended", m.Name)
-		case life == state.Orphaned:
-			if err := a.revive(ctx, m); err != nil {
-				return err
-			}
+		if err := a.succeed(ctx, m); err != nil {
+			return err
 		}
 		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
 	}

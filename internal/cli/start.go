@@ -111,52 +111,37 @@ func listen(name string) (listener *os.File, conn net.Conn, err error) {
 // is gone.
 const rejoinPatience = 30 * time.Second
 
-// rejoin connects to the next keeper of a machine whose keeper has died, and
-// starts it unless somebody else does. The error says that there will be none.
-func (a *app) rejoin(ctx context.Context, m state.Machine) (*kept, error) {
-	for deadline := time.Now().Add(rejoinPatience); ; {
-		life, err := m.Life(ctx)
-		if err != nil {
-			return nil, err
-		}
-		switch life {
-		case state.Dead:
-			return nil, errors.New(keeperGone(m))
-		case state.Orphaned:
-			if err := a.revive(ctx, m); err != nil {
-				return nil, err
-			}
-		case state.Kept:
-		}
+// errEnded says of a machine that no keeper will have it any more.
+var errEnded = errors.New("has ended")
+
+// reach is join for a machine that was just seen: its keeper may have died since,
+// or the machine may be about to end.
+func (a *app) reach(ctx context.Context, m state.Machine, patience time.Duration) (*kept, error) {
+	for deadline := time.Now().Add(patience); ; {
 		k, err := a.join(m)
 		if err == nil || time.Now().After(deadline) {
 			return k, err
+		}
+		if err := a.succeed(ctx, m); err != nil {
+			return nil, err
 		}
 		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
 	}
 }
 
-// reach is join for a command that has just found the machine: its keeper may have
-// died since, or the machine may be about to end.
-func (a *app) reach(ctx context.Context, m state.Machine) (*kept, error) {
-	for deadline := time.Now().Add(endingPatience); ; {
-		k, err := a.join(m)
-		if err == nil || time.Now().After(deadline) {
-			return k, err
-		}
-		life, lerr := m.Life(ctx)
-		switch {
-		case lerr != nil:
-			return nil, lerr
-		case life == state.Dead:
-			return nil, fmt.Errorf("machine %s has ended", m.Name)
-		case life == state.Orphaned:
-			if err := a.revive(ctx, m); err != nil {
-				return nil, err
-			}
-		}
-		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
+// succeed starts a keeper for a machine whose keeper died, unless somebody else
+// does. It returns errEnded, wrapped, where there is no machine any more.
+func (a *app) succeed(ctx context.Context, m state.Machine) error {
+	life, err := m.Life(ctx)
+	switch {
+	case err != nil:
+		return err
+	case life == state.Dead:
+		return fmt.Errorf("machine %s %w", m.Name, errEnded)
+	case life == state.Orphaned:
+		return a.revive(ctx, m)
 	}
+	return nil
 }
 
 // join connects to the keeper of a machine.

@@ -176,7 +176,7 @@ one behind another tool, whose exec is not run again.`,
 				if err != nil {
 					return nil, err
 				}
-				return a.reach(ctx, m)
+				return a.reach(ctx, m, endingPatience)
 			})
 		},
 		ValidArgsFunction: a.completeMachine,

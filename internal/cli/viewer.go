@@ -117,7 +117,10 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 // carry runs the session over the connection to one keeper after another.
 func (a *app) carry(v *viewer, k *kept) {
 	for v.session.Run(k.conn) != nil {
-		next, err := a.rejoin(context.Background(), k.machine)
+		next, err := a.reach(context.Background(), k.machine, rejoinPatience)
+		if errors.Is(err, errEnded) {
+			err = errors.New(keeperGone(k.machine))
+		}
 		if err != nil {
 			v.session.Fail(&wire.Failure{Status: statusLost, Message: err.Error()})
 			return

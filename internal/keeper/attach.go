@@ -27,7 +27,7 @@ func (s *session) Output(a *wire.Attachment, stream wire.Stream, from uint64) (w
 func (s *session) enter(a *wire.Attachment) *view {
 	v := &view{s: s, a: a, size: a.Size()}
 	if join := a.Joined(); join != nil {
-		v.readOnly, v.history = join.ReadOnly, int(join.Scrollback)
+		v.readOnly = join.ReadOnly
 		if join.Steal {
 			s.sendAway("another viewer has taken the session over")
 		}
@@ -43,6 +43,7 @@ func (s *session) enter(a *wire.Attachment) *view {
 func (s *session) open(v *view, from uint64) error {
 	first := !s.met && v.a.Joined() == nil && !v.back
 	s.met = true
+	v.sent, v.acked = from, from
 	switch {
 	case first:
 		in, err := s.out.Reader(from, 0)
@@ -50,14 +51,11 @@ func (s *session) open(v *view, from uint64) error {
 			return err
 		}
 		v.in, v.live, v.stop, v.run = in, true, never, run{view: from, raw: from, end: never}
-		v.sent, v.acked = from, from
 	case v.a.Joined() != nil && !v.back:
-		v.sent, v.acked = from, from
 		v.forget()
 		v.history = int(v.a.Joined().Scrollback)
 		v.clear = append(scrollAway(v.size.Rows), v.clear...)
 	default: // it comes back, with the screen of another time
-		v.sent, v.acked = from, from
 		v.forget()
 	}
 	if s.leader == nil && !v.readOnly {
@@ -68,16 +66,13 @@ func (s *session) open(v *view, from uint64) error {
 	return nil
 }
 
-// sendAway ends the viewers, and returns how many there were. The caller holds
-// mu.
-func (s *session) sendAway(why string) (n int) {
+// sendAway ends the viewers. The caller holds mu.
+func (s *session) sendAway(why string) {
 	for _, v := range s.views {
 		if !v.gone {
 			v.a.SendAway(why)
-			n++
 		}
 	}
-	return n
 }
 
 // Attach tells a viewer the news so far.

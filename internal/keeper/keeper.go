@@ -366,7 +366,10 @@ func (k *Keeper) command(name string, payload []byte) bool {
 	case wire.RequestDetach:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.memo.Pty && s.sendAway("detached by a command: the session goes on") >= 0
+		if s.memo.Pty {
+			s.sendAway("detached by a command: the session goes on")
+		}
+		return s.memo.Pty
 	case wire.RequestKill:
 		s.Signal(c.Signal)
 		return !s.hasEnded()

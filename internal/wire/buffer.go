@@ -257,17 +257,6 @@ func (r *BufferReader) Wait() error {
 	}
 }
 
-// Pending returns how many bytes there are to read.
-func (r *BufferReader) Pending() int {
-	b := r.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r.closed || b.closed || r.next < b.base {
-		return 0
-	}
-	return int(b.end - r.next)
-}
-
 // TryRead reads what is there, and returns 0 rather than wait.
 func (r *BufferReader) TryRead(p []byte) int {
 	b := r.b
