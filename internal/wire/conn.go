@@ -104,7 +104,7 @@ func Client(c net.Conn, peer Peer) (ssh.Conn, error) {
 	}
 	go ssh.DiscardRequests(reqs)
 	go takeChannels(chans, peer.Accept)
-	return conn, nil
+	return newConnection(conn), nil
 }
 
 // Server makes the far side of a connection and serves its sessions until it
@@ -117,11 +117,13 @@ func Server(c net.Conn, key ed25519.PrivateKey, host Host) error {
 	}
 	cfg := &ssh.ServerConfig{NoClientAuth: true, ServerVersion: serverVersion}
 	cfg.AddHostKey(signer)
-	conn, chans, reqs, err := ssh.NewServerConn(c, cfg)
+	served, chans, reqs, err := ssh.NewServerConn(c, cfg)
 	if err != nil {
 		_ = c.Close()
 		return fmt.Errorf("ssh handshake: %w", err)
 	}
+	conn := newConnection(served)
+	defer func() { <-conn.ended }()
 	if f, ok := host.(Forwarder); ok {
 		f.Connected(conn)
 		ended := make(chan struct{})
