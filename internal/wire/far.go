@@ -375,10 +375,24 @@ func (a *Attachment) hasEnded() bool {
 // news, and its input.
 func (a *Attachment) attach(p Program) {
 	a.program = p
+	// No exit is told before it is known which streams there are: the first of
+	// them may have ended before the second is asked for.
+	a.mu.Lock()
+	a.pumping++
+	a.mu.Unlock()
 	a.pump(Stdout, a.ch, a.from.Stdout)
 	a.pump(Stderr, a.ch.Stderr(), a.from.Stderr)
 	p.Attach(a)
+	a.pumped()
 	a.wg.Go(a.copyInput)
+}
+
+// pumped takes note that one of those is done which the exit waits for.
+func (a *Attachment) pumped() {
+	a.mu.Lock()
+	a.pumping--
+	a.mu.Unlock()
+	a.maybeFinish()
 }
 
 // pump sends a stream's output.
@@ -402,10 +416,7 @@ func (a *Attachment) pump(s Stream, to io.Writer, from uint64) {
 		if a.snug {
 			a.box.end(s, r.Next())
 		}
-		a.mu.Lock()
-		a.pumping--
-		a.mu.Unlock()
-		a.maybeFinish()
+		a.pumped()
 	})
 }
 

@@ -80,8 +80,7 @@ func NewSession(id string, start Start, h Handler) *Session {
 	s := &Session{id: id, start: start, handler: h, stdin: NewBuffer(Credit), complete: make(chan struct{})}
 	if start.Pty != nil {
 		s.size = start.Pty.Size
-		// A PTY has one output stream.
-		s.ends[Stderr], s.ended[Stderr] = new(uint64), true
+		s.ended[Stderr] = true // a PTY has one output stream
 	}
 	return s
 }
@@ -234,15 +233,30 @@ func (s *Session) finish() {
 	close(s.complete)
 }
 
-// deliver hands output to the handler.
+// forgetEnds drops where output ends: on each connection it is said anew, and a
+// keeper that has taken over from another may need more bytes to show the same.
+func (s *Session) forgetEnds() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends = [streams]*uint64{}
+}
+
+// deliver hands output to the handler. What comes after a stream's end, of a
+// keeper that does not know that all was shown, is for nobody; but the keeper
+// waits until it hears that it came.
 func (s *Session) deliver(stream Stream, p []byte) {
 	s.mu.Lock()
-	if s.isComplete() || s.ended[stream] {
+	if s.isComplete() {
 		s.mu.Unlock()
 		return
 	}
 	s.received[stream] += uint64(len(p))
+	ended, received := s.ended[stream], s.received[stream]
 	s.mu.Unlock()
+	if ended {
+		s.Ack(stream, received)
+		return
+	}
 	s.handler.Output(stream, p)
 	s.mu.Lock()
 	s.handed[stream] += uint64(len(p))
@@ -250,7 +264,8 @@ func (s *Session) deliver(stream Stream, p []byte) {
 	s.checkEnd(stream)
 }
 
-// outputEndsAt notes where the far side says that a stream ends. It ends once.
+// outputEndsAt notes where the far side says that a stream ends. It ends once on
+// a connection.
 func (s *Session) outputEndsAt(stream Stream, offset uint64) error {
 	s.mu.Lock()
 	known := s.ends[stream]

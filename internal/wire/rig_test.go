@@ -81,6 +81,8 @@ type fakeProgram struct {
 	start    Start
 	out, err *Buffer
 	silent   bool // acknowledges no input
+	// asked, if there is one, is called when a stream is asked for.
+	asked func(a *Attachment, s Stream)
 
 	mu       sync.Mutex
 	attached map[*Attachment]bool
@@ -122,6 +124,9 @@ func (p *fakeProgram) Detach(a *Attachment) {
 }
 
 func (p *fakeProgram) Output(a *Attachment, s Stream, from uint64) (OutputReader, error) {
+	if p.asked != nil {
+		p.asked(a, s)
+	}
 	b := p.stream(s)
 	if b == nil {
 		return nil, nil
@@ -306,6 +311,8 @@ type taker struct {
 	s    *Session
 	held chan struct{} // not nil: output is taken once it is closed
 	mute bool          // acknowledges nothing
+	// runs, if there is one, is called when the program is said to run.
+	runs func()
 
 	mu      sync.Mutex
 	out     [streams]bytes.Buffer
@@ -340,8 +347,14 @@ func (k *taker) Flushed(uint64) {}
 func (k *taker) Exited(Exit)             {}
 func (k *taker) EndOutput(s Stream)      { k.note(func() { k.ends[s]++ }) }
 func (k *taker) InputSafe(offset uint64) { k.note(func() { k.safe = offset }) }
-func (k *taker) Ready()                  { k.note(func() { k.ready++ }) }
 func (k *taker) Notice(n Notice)         { k.note(func() { k.notices = append(k.notices, n) }) }
+
+func (k *taker) Ready() {
+	k.note(func() { k.ready++ })
+	if k.runs != nil {
+		k.runs()
+	}
+}
 
 func (k *taker) note(f func()) {
 	k.mu.Lock()

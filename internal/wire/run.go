@@ -18,7 +18,8 @@ func (s *Session) Run(conn ssh.Conn) error {
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
-	r := &run{s: s, ch: ch, ready: make(chan uint64, 1)}
+	s.forgetEnds()
+	r := &run{s: s, ch: ch, ready: make(chan uint64, 1), running: make(chan struct{})}
 	return r.carry(reqs)
 }
 
@@ -28,37 +29,34 @@ type run struct {
 	ch    ssh.Channel
 	box   *outbox
 	ready chan uint64 // the far side's input offset, once
-	wg    sync.WaitGroup
+	// running is closed once the far side has said so and the handler was told.
+	running chan struct{}
+	torn    chan struct{} // closed once all requests were handled that ever will be
+	wg      sync.WaitGroup
 }
 
 func (r *run) carry(reqs <-chan *ssh.Request) error {
-	torn := make(chan struct{})
+	r.torn = make(chan struct{})
 	go func() { // ends with the channel
-		defer close(torn)
+		defer close(r.torn)
 		r.receive(reqs)
 	}()
 	if err := r.open(); err != nil {
-		_ = r.ch.Close()
-		r.detach()
-		<-torn
-		r.wg.Wait()
+		r.leave()
 		return err
 	}
 	r.copyOutput(Stdout, r.ch)
 	r.copyOutput(Stderr, r.ch.Stderr())
-	r.copyInput(torn)
+	r.copyInput()
 
 	var err error
 	select {
 	case <-r.s.complete:
-		err = r.settleExit(torn)
-	case <-torn:
+		err = r.settleExit()
+	case <-r.torn:
 		err = errTorn
 	}
-	_ = r.ch.Close()
-	r.detach()
-	<-torn
-	r.wg.Wait()
+	r.leave()
 	select {
 	case <-r.s.complete: // the last of it came just before the tear
 		if r.s.exitSafe == nil {
@@ -69,12 +67,20 @@ func (r *run) carry(reqs <-chan *ssh.Request) error {
 	return err
 }
 
+// leave ends what the session has on the connection.
+func (r *run) leave() {
+	_ = r.ch.Close()
+	r.detach()
+	<-r.torn
+	r.wg.Wait()
+}
+
 // settleExit acknowledges the exit once it is safe.
-func (r *run) settleExit(torn <-chan struct{}) error {
+func (r *run) settleExit() error {
 	if r.s.exitSafe != nil {
 		select {
 		case <-r.s.exitSafe:
-		case <-torn:
+		case <-r.torn:
 			return errTorn
 		}
 	}
@@ -266,8 +272,16 @@ func (r *run) acknowledgeExit() {
 }
 
 // copyOutput hands a stream to the handler until the channel ends.
+//
+// It takes nothing before the handler knows that the program runs. A viewer
+// shows nothing before that either, so a connection that was lost in between
+// would leave it with output that it holds until the next connection tells it,
+// which begins only once this one's output has been handed on.
 func (r *run) copyOutput(stream Stream, from io.Reader) {
 	r.wg.Go(func() {
+		if !r.awaitRunning() {
+			return
+		}
 		buf := make([]byte, chunk)
 		for {
 			n, err := from.Read(buf)
@@ -281,13 +295,29 @@ func (r *run) copyOutput(stream Stream, from io.Reader) {
 	})
 }
 
+// awaitRunning waits until the far side has said on this connection that the
+// program runs, and reports whether it ever will have.
+func (r *run) awaitRunning() bool {
+	select {
+	case <-r.running:
+		return true
+	case <-r.torn:
+	}
+	select {
+	case <-r.running: // just before the tear
+		return true
+	default:
+		return false
+	}
+}
+
 // copyInput sends input from where the far side has it.
-func (r *run) copyInput(torn <-chan struct{}) {
+func (r *run) copyInput() {
 	r.wg.Go(func() {
 		var offset uint64
 		select {
 		case offset = <-r.ready:
-		case <-torn:
+		case <-r.torn:
 			return
 		case <-r.s.complete:
 			return
@@ -298,7 +328,7 @@ func (r *run) copyInput(torn <-chan struct{}) {
 			return
 		}
 		r.wg.Go(func() {
-			<-torn
+			<-r.torn
 			in.Close()
 		})
 		if _, err := io.CopyBuffer(r.ch, in, make([]byte, chunk)); err == nil {
@@ -392,5 +422,6 @@ func (r *run) handleReady(stdin uint64) error {
 	if first {
 		s.handler.Ready()
 	}
+	close(r.running)
 	return nil
 }

@@ -203,6 +203,91 @@ func TestOutputThatWasLostAfterTheExitStatusIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// Who shows no output before the program is said to run is not left with output
+// of a connection that was lost before that.
+func TestNoOutputIsTakenBeforeTheProgramIsSaidToRun(t *testing.T) {
+	r := newRig(t)
+	k := session(onPty())
+	k.held = make(chan struct{})
+	k.runs = func() { close(k.held) }
+	ran := k.run(t, r.hostile(func(conn ssh.Conn, ch ssh.Channel) {
+		_, _ = ch.Write([]byte("early"))
+		_, _ = ch.SendRequest("known", true, nil) // the output has come
+		_ = conn.Close()
+	}))
+	if err := await(t, "the connection's end", ran); err == nil {
+		t.Fatalf("the session has ended with %q", k.text(Stdout))
+	}
+	p := newFakeProgram(onPty())
+	p.say("early and late", "")
+	p.exit = &Exit{}
+	r.host.programs[k.s.ID()] = p
+	if e, err := k.finish(t, k.run(t, r.dial())); e != (Exit{}) || err != nil || k.text(Stdout) != "early and late" {
+		t.Errorf("exit %+v, %v, output %q", e, err, k.text(Stdout))
+	}
+}
+
+// A keeper that takes over has a stream of its own for a viewer from then on: it
+// ends elsewhere, and may go on where the viewer has seen the end.
+func TestStreamsEndIsThatOfTheLastConnection(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  uint64 // where the first connection says that stdout ends
+		want string
+	}{
+		"the end had not come": {9, "some other words"},
+		"the end had come":     {5, "some "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			k := session(onPty())
+			ends := func() int { k.mu.Lock(); defer k.mu.Unlock(); return k.ends[Stdout] }
+			ran := k.run(t, r.hostile(func(conn ssh.Conn, ch ssh.Channel) {
+				_, _ = ch.SendRequest(requestReady, false, ssh.Marshal(readyPayload{}))
+				_, _ = ch.Write([]byte("some "))
+				_, _ = ch.SendRequest(requestEnd, true, ssh.Marshal(offsetPayload{uint32(Stdout), test.end}))
+				eventually(t, "output", func() bool { return k.text(Stdout) == "some " && (test.end > 5 || ends() == 1) })
+				_ = conn.Close()
+			}))
+			if err := await(t, "the connection's end", ran); err == nil {
+				t.Fatalf("the session has ended with %q", k.text(Stdout))
+			}
+			p := newFakeProgram(onPty())
+			p.say("some other words", "")
+			r.host.programs[k.s.ID()] = p
+			ran = k.run(t, r.dial())
+			eventually(t, "all is safe", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.safe[Stdout] == 16 })
+			p.end(Exit{})
+			if e, err := k.finish(t, ran); e != (Exit{}) || err != nil || k.text(Stdout) != test.want || ends() != 1 {
+				t.Errorf("exit %+v, %v, output %q, which ended %d times", e, err, k.text(Stdout), ends())
+			}
+		})
+	}
+}
+
+// A program may end while somebody joins it.
+func TestExitOvertakesNoStreamThatIsStillAskedFor(t *testing.T) {
+	r := newRig(t)
+	errs := strings.Repeat("errors ", 50_000)
+	r.host.begin = func(p *fakeProgram) {
+		p.say("", errs)
+		p.asked = func(a *Attachment, s Stream) {
+			if s != Stderr {
+				return
+			}
+			eventually(t, "the end of the other stream", func() bool {
+				a.box.mu.Lock()
+				defer a.box.mu.Unlock()
+				return a.box.ends[Stdout] != nil
+			})
+			a.Exit(Exit{Status: 3})
+		}
+	}
+	k := session(onPipes)
+	if e, err := k.finish(t, k.run(t, r.dial())); e.Status != 3 || err != nil || k.text(Stderr) != errs {
+		t.Errorf("exit %+v, %v, %d bytes of errors of %d", e, err, len(k.text(Stderr)), len(errs))
+	}
+}
+
 func TestForgottenSessionIsNeverStartedAgain(t *testing.T) {
 	r := newRig(t)
 	k := session(onPipes)
