@@ -160,10 +160,12 @@ func (g *guardian) kill(s unix.Signal) {
 	}
 }
 
-// changed takes a change of the child and reports whether it was its end.
+// changed takes a change of the child and reports whether it was its end. What a stopped child has said is in the pipe
+// and comes first: it tells what there is to undo.
 func (g *guardian) changed(ws unix.WaitStatus) (ended bool) {
 	switch {
 	case ws.Stopped():
+		g.reports.drain(g.hear)
 		g.suspend()
 	case ws.Continued():
 		g.resume()

@@ -61,6 +61,9 @@ func view(script string) int {
 	}
 	must(w.Raw())
 	must(w.Undo([]byte(undo)))
+	if script == "stop" {
+		must(syscall.Kill(os.Getpid(), syscall.SIGSTOP))
+	}
 	fmt.Print(modes + "drawing\r\n")
 	fmt.Fprint(os.Stderr, "held back\n")
 	switch script {
@@ -267,6 +270,21 @@ func TestAStoppedViewerWithoutAShellGivesTheTerminalBackMeanwhile(t *testing.T) 
 		t.Errorf("exit status %d, want 143", got)
 	}
 	g.whole()
+}
+
+func TestWhatAViewerSaidJustBeforeItsStopIsHeard(t *testing.T) {
+	for range 20 {
+		g := startGuarded(t, "stop")
+		g.Expect(undo)
+		g.StateEqual(g.before)
+		g.kill(g.viewer, syscall.SIGCONT)
+		g.Expect("drawing again")
+		g.kill(g.viewer, syscall.SIGTERM)
+		if got := g.Wait(); got != 143 {
+			t.Errorf("exit status %d, want 143", got)
+		}
+		g.whole()
+	}
 }
 
 func TestWithoutAGuardianThereIsNoWard(t *testing.T) {
