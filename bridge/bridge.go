@@ -64,7 +64,7 @@ type Bridge struct {
 	once  sync.Once
 	open  chan struct{} // closed when output may be shown
 
-	progress progressLine
+	progress ProgressLine
 
 	writing sync.Mutex  // on a terminal that both outputs may be
 	modes   Modes       // owned by whoever calls Output
@@ -107,10 +107,10 @@ func (b *Bridge) Notice(progress bool, text string) {
 	}
 	text = printable(text)
 	if progress {
-		b.progress.show(text)
+		b.progress.Show(text)
 		return
 	}
-	b.progress.clear()
+	b.progress.Clear()
 	_, _ = fmt.Fprintf(b.io.Err, "snug: %s\n", text)
 }
 
@@ -233,10 +233,10 @@ func (b *Bridge) Run(ctx context.Context, p Program) error {
 	for {
 		select {
 		case <-p.Done():
-			b.progress.clear()
+			b.progress.Clear()
 			return nil
 		case <-ctx.Done():
-			b.progress.clear()
+			b.progress.Clear()
 			return context.Cause(ctx)
 		case err := <-left:
 			return err
@@ -246,7 +246,7 @@ func (b *Bridge) Run(ctx context.Context, p Program) error {
 				return err
 			}
 		case <-seconds.C:
-			b.progress.tick()
+			b.progress.Tick()
 		case <-resized:
 			b.resize(p)
 		case <-continued:
@@ -257,7 +257,7 @@ func (b *Bridge) Run(ctx context.Context, p Program) error {
 
 // start shows the program: from here on the terminal is its own.
 func (b *Bridge) start(p Program, left chan<- error) error {
-	b.progress.clear()
+	b.progress.Clear()
 	if b.ward != nil {
 		if err := b.ward.Raw(); err != nil {
 			return err

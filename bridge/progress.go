@@ -9,9 +9,10 @@ import (
 	"unicode"
 )
 
-// progressLine is one line of a terminal that is written again and again, and
-// leaves nothing behind. Without an output it is silent.
-type progressLine struct {
+// ProgressLine is one line of a terminal that is written again and again, and
+// leaves nothing behind. Without an output it is silent. Its methods may be
+// called from any goroutine.
+type ProgressLine struct {
 	out io.Writer
 
 	mu    sync.Mutex
@@ -19,8 +20,13 @@ type progressLine struct {
 	since time.Time
 }
 
-// show replaces the line.
-func (l *progressLine) show(text string) {
+// NewProgressLine returns the line of out. Nothing is shown yet, and time counts.
+func NewProgressLine(out io.Writer) *ProgressLine {
+	return &ProgressLine{out: out, since: time.Now()}
+}
+
+// Show replaces the line.
+func (l *ProgressLine) Show(text string) {
 	if l.out == nil {
 		return
 	}
@@ -33,8 +39,8 @@ func (l *progressLine) show(text string) {
 	l.draw()
 }
 
-// tick renews the line, so that a person sees how long it takes.
-func (l *progressLine) tick() {
+// Tick renews the line, so that a person sees how long it takes.
+func (l *ProgressLine) Tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.text != "" {
@@ -42,7 +48,7 @@ func (l *progressLine) tick() {
 	}
 }
 
-func (l *progressLine) draw() {
+func (l *ProgressLine) draw() {
 	elapsed := ""
 	if s := int(time.Since(l.since).Seconds()); s > 0 {
 		elapsed = fmt.Sprintf(" %d s", s)
@@ -50,7 +56,8 @@ func (l *progressLine) draw() {
 	_, _ = fmt.Fprintf(l.out, "\r\x1b[Ksnug: %s …%s", l.text, elapsed)
 }
 
-func (l *progressLine) clear() {
+// Clear removes the line.
+func (l *ProgressLine) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.text != "" {

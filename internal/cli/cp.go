@@ -110,7 +110,7 @@ func (a *app) copyFiles(args []string, o transfer.Options) error {
 	if err := checkSides(sources, to); err != nil {
 		return err
 	}
-	remote, hangUp, err := a.sftp(*machine)
+	remote, hangUp, err := a.sftp(ctx, *machine)
 	if err != nil {
 		return err
 	}
@@ -157,8 +157,8 @@ func (s side) name() string {
 }
 
 // sftp opens a machine's file system.
-func (a *app) sftp(m state.Machine) (r transfer.Remote, hangUp func(), err error) {
-	k, err := a.join(m)
+func (a *app) sftp(ctx context.Context, m state.Machine) (r transfer.Remote, hangUp func(), err error) {
+	k, err := a.join(ctx, m)
 	if err != nil {
 		return r, nil, err
 	}

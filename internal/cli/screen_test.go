@@ -102,7 +102,7 @@ func (d *desk) keep(name string, programs ...string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	conn, err := greetKeeper(socket, spec)
+	conn, err := greetKeeper(d.t.Context(), socket, spec)
 	if err != nil {
 		d.t.Fatal(err)
 	}

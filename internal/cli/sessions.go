@@ -129,7 +129,7 @@ func consult(m state.Machine, spec *machineSpec, deadline time.Time, ask func(ss
 		_ = socket.Close()
 		return err
 	}
-	conn, err := greetKeeper(socket, spec)
+	conn, err := greetKeeper(context.Background(), socket, spec) // which has a deadline
 	if err != nil {
 		return &unreachedError{err}
 	}

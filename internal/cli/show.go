@@ -97,11 +97,12 @@ func (a *app) show(o viewOptions, start wire.Start, find finder) error {
 			return err
 		}
 	}
-	ctx := context.Background()
-	a.reap(ctx)
-	k, err := find(ctx, &start)
+	a.reap(v.ctx)
+	done := waiting(a.err, v.errOnTerminal(), "waiting for the machine's keeper")
+	k, err := find(v.ctx, &start)
+	done()
 	if err != nil {
-		return v.finish(statusFailed, err)
+		return v.finish(signalStatus(err, statusFailed), err)
 	}
 	if start.Join == nil && pty {
 		a.use(k.machine.Name)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,8 +77,8 @@ func (a *app) startKeeper(ctx context.Context, n naming, spec *machineSpec) (*ke
 	}
 	_ = listener.Close() // the keeper's death is to be the connection's
 	k := &kept{machine: m, spec: spec, keeper: keeper}
-	if k.conn, err = greetKeeper(conn, spec); err != nil {
-		return nil, errors.New(keeperGone(m))
+	if k.conn, err = greetKeeper(ctx, conn, spec); err != nil {
+		return nil, cmp.Or(context.Cause(ctx), errors.New(keeperGone(m)))
 	}
 	return k, nil
 }
@@ -118,9 +119,12 @@ var errEnded = errors.New("has ended")
 // or the machine may be about to end.
 func (a *app) reach(ctx context.Context, m state.Machine, patience time.Duration) (*kept, error) {
 	for deadline := time.Now().Add(patience); ; {
-		k, err := a.join(m)
+		k, err := a.join(ctx, m)
 		if err == nil || time.Now().After(deadline) {
 			return k, err
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
 		}
 		if err := a.succeed(ctx, m); err != nil {
 			return nil, err
@@ -145,7 +149,7 @@ func (a *app) succeed(ctx context.Context, m state.Machine) error {
 }
 
 // join connects to the keeper of a machine.
-func (a *app) join(m state.Machine) (*kept, error) {
+func (a *app) join(ctx context.Context, m state.Machine) (*kept, error) {
 	k := &kept{machine: m, spec: new(machineSpec)}
 	if err := m.ReadConfig(k.spec); err != nil {
 		return nil, err
@@ -154,7 +158,7 @@ func (a *app) join(m state.Machine) (*kept, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the keeper of %s: %w", m.Name, err)
 	}
-	if k.conn, err = greetKeeper(conn, k.spec); err != nil {
+	if k.conn, err = greetKeeper(ctx, conn, k.spec); err != nil {
 		return nil, fmt.Errorf("machine %s is ending: try again: %w", m.Name, err)
 	}
 	return k, nil
@@ -173,8 +177,11 @@ func (a *app) startOrJoin(ctx context.Context, name string, spec *machineSpec) (
 		if taken := (*state.TakenError)(nil); !errors.As(err, &taken) {
 			return k, err
 		}
-		if k, err = a.join(m); err == nil || time.Now().After(deadline) {
+		if k, err = a.join(ctx, m); err == nil || time.Now().After(deadline) {
 			return k, err
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
 		}
 		time.Sleep(20 * time.Millisecond) // another process is at work, which tells nobody
 	}

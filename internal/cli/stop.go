@@ -67,6 +67,7 @@ func (a *app) stop(ctx context.Context, name string) error {
 func (a *app) end(ctx context.Context, m state.Machine) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*endingPatience)
 	defer cancel()
+	defer a.waiting("waiting for the end of " + m.Name)()
 	pid, err := m.ReadPID()
 	if err != nil {
 		return fmt.Errorf("machine %s has no keeper yet: try again: %w", m.Name, err)

@@ -169,20 +169,29 @@ func (v *viewer) result(exit wire.Exit, err error) (int, error) {
 
 // left is the end of a viewer that went before its program.
 func (v *viewer) left(err error, machine string) (int, error) {
-	var signalled *terminal.SignalError
 	switch {
 	case errors.Is(err, bridge.ErrDetached):
 		return 0, fmt.Errorf("detached: the session goes on; 'snug attach %s' comes back to it", machine)
 	case errors.Is(err, bridge.ErrEnded):
 		v.endSession()
 		return statusLost, errors.New("the session was ended by the escape")
-	case errors.As(err, &signalled):
+	}
+	return signalStatus(err, statusLost), err
+}
+
+// signalStatus is the exit status of a viewer that a signal has ended, or another
+// one if it was something else.
+func signalStatus(err error, other int) int {
+	if signalled, ok := errors.AsType[*terminal.SignalError](err); ok {
 		if sig, ok := signalled.Signal.(unix.Signal); ok {
-			return 128 + int(sig), err
+			return 128 + int(sig)
 		}
 	}
-	return statusLost, err
+	return other
 }
+
+// errOnTerminal reports whether what goes to standard error is seen on a terminal.
+func (v *viewer) errOnTerminal() bool { return v.ward != nil && v.ward.StderrIsTerminal() }
 
 // endLine ends a line in which a program that goes on has left the cursor, for
 // words to the person.
@@ -297,12 +306,15 @@ type program struct{ *wire.Session }
 
 func (p program) Resize(size terminal.Size) { p.Session.Resize(wire.Size(size)) }
 
-// greetKeeper makes an SSH connection to a keeper of one to its socket.
-func greetKeeper(conn net.Conn, spec *machineSpec) (ssh.Conn, error) {
+// greetKeeper makes an SSH connection to a keeper of one to its socket. That can
+// take a while: one that takes its machine over lets its viewers wait.
+func greetKeeper(ctx context.Context, conn net.Conn, spec *machineSpec) (ssh.Conn, error) {
 	key, err := ssh.NewPublicKey(spec.keeperKey().Public())
 	if err != nil {
 		return nil, fmt.Errorf("keeper's key: %w", err)
 	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
 	return wire.Client(conn, wire.Peer{HostKey: key})
 }
 

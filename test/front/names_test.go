@@ -101,6 +101,32 @@ func TestAnEndThatNobodySawIsShownOnce(t *testing.T) {
 	r.NothingLeft()
 }
 
+// A keeper that takes its time, here one that is stopped, is waited for: the
+// person is told, and can leave.
+func TestWhoWaitsForAKeeperIsToldSo(t *testing.T) {
+	needTools(t)
+	r := newRig(t, nil)
+	start(r, "read -r l")
+	name := r.Names()[0]
+	r.Signal(rig.Keeper, syscall.SIGSTOP)
+	defer func(pid int) { _ = syscall.Kill(pid, syscall.SIGCONT) }(r.PID(rig.Keeper)) // else nobody could end it
+	c := r.Console(r.Command("exec", name, "--", "echo", "hello"))
+	c.Expect("waiting for the machine's keeper … 1 s")
+	c.Send("\x03")
+	c.Expect("interrupt")
+	if status := c.Wait(); status != 128+int(syscall.SIGINT) {
+		t.Errorf("interrupted, snug ended with %d", status)
+	}
+	c = r.Console(r.Command("exec", name, "--", "echo", "hello"))
+	c.Expect("waiting for the machine's keeper … 1 s")
+	r.Signal(rig.Keeper, syscall.SIGCONT)
+	c.Expect("\r\x1b[Khello")
+	if status := c.Wait(); status != 0 {
+		t.Errorf("snug ended with %d", status)
+	}
+	r.Stop(name)
+}
+
 // Ten commands find the same dead keeper: one of them starts another.
 func TestCommandsThatFindTheSameOrphanStartOneKeeper(t *testing.T) {
 	needTools(t)
