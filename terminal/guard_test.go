@@ -132,7 +132,6 @@ func must(err error) {
 type guarded struct {
 	*ptytest.Console
 	t        *testing.T
-	before   *terminal.State
 	guardian int
 	viewer   int
 }
@@ -142,7 +141,6 @@ func startGuarded(t *testing.T, script string) *guarded {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), viewerEnv+"="+script)
 	g := &guarded{t: t, Console: ptytest.Start(t, terminal.Size{Rows: 24, Cols: 80}, cmd)}
-	g.before = g.State()
 	g.guardian = g.pid(`guardian (\d+)\r`)
 	g.viewer = g.pid(`viewer (\d+)\r`)
 	return g
@@ -163,7 +161,7 @@ func (g *guarded) whole() {
 	ptytest.AwaitGone(g.t, g.guardian)
 	ptytest.AwaitGone(g.t, g.viewer)
 	g.ExpectEOF()
-	g.StateEqual(g.before)
+	g.StateEqual(g.Before())
 	if out := string(g.Output()); strings.LastIndex(out, undo) < strings.LastIndex(out, modes) {
 		g.t.Errorf("the modes were not undone: %q", out)
 	}
@@ -260,7 +258,7 @@ func TestAStoppedViewerWithoutAShellGivesTheTerminalBackMeanwhile(t *testing.T) 
 	g.Expect("drawing\r\n")
 	g.kill(g.viewer, syscall.SIGSTOP)
 	g.Expect(undo)
-	g.StateEqual(g.before)
+	g.StateEqual(g.Before())
 	g.kill(g.viewer, syscall.SIGCONT)
 	g.Expect(modes + "drawing again")
 	g.Send("x")
@@ -276,7 +274,7 @@ func TestWhatAViewerSaidJustBeforeItsStopIsHeard(t *testing.T) {
 	for range 20 {
 		g := startGuarded(t, "stop")
 		g.Expect(undo)
-		g.StateEqual(g.before)
+		g.StateEqual(g.Before())
 		g.kill(g.viewer, syscall.SIGCONT)
 		g.Expect("drawing again")
 		g.kill(g.viewer, syscall.SIGTERM)

@@ -126,7 +126,6 @@ func TestTheTerminalIsWholeAfterPlaying(t *testing.T) {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), asSnug+"=play "+file, "XDG_CONFIG_HOME="+t.TempDir())
 			c := ptytest.Start(t, terminal.Size{Rows: 10, Cols: 40}, cmd)
-			before := c.State()
 			c.Expect("the recording is of a terminal of 80x24, this one has 40x10")
 			c.Expect("playing ")
 			for _, key := range end.keys {
@@ -143,7 +142,7 @@ func TestTheTerminalIsWholeAfterPlaying(t *testing.T) {
 			if status := c.Wait(); (status == 0) == end.kill {
 				t.Errorf("exit status %d", status)
 			}
-			c.StateEqual(before)
+			c.StateEqual(c.Before())
 			for _, undone := range []string{"\x1b[?1000l", "\x1b[?25h"} {
 				if !bytes.Contains(c.Output(), []byte(undone)) {
 					t.Errorf("no %q in %q", undone, c.Output())

@@ -76,7 +76,7 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 	if got := c.Wait(); got != 42 {
 		t.Errorf("status %d, want 42", got)
 	}
-	c.StateEqual(fresh(t))
+	c.StateEqual(c.Before())
 	r.nothingLeft()
 }
 
@@ -129,7 +129,7 @@ func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
 		if got := c.Wait(); got != 0 {
 			t.Errorf("status %d", got)
 		}
-		c.StateEqual(fresh(t))
+		c.StateEqual(c.Before())
 		if got := r.pipe("input", line(b, false, rootfs.Idle)...); got != (ended{0, "input", ""}) {
 			t.Errorf("on pipes: %+v", got)
 		}
@@ -202,7 +202,7 @@ func TestToolsClientsDieWithTheKeeper(t *testing.T) {
 			if got := c.Wait(); got != 255 {
 				t.Errorf("terminal %v: status %d", tty, got)
 			}
-			c.StateEqual(fresh(t))
+			c.StateEqual(c.Before())
 			r.nothingLeft()
 			if all := r.ls(); len(all) > 0 { // and it reaps what is left
 				t.Errorf("machines: %+v", all)

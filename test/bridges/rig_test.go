@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/ptytest"
 )
@@ -61,18 +60,6 @@ func (r *rig) console(args ...string) *ptytest.Console {
 	c := ptytest.Start(r.t, size, r.command(args...))
 	c.SetTimeout(patience)
 	return c
-}
-
-// fresh is the state of a terminal that nobody has touched. Of a console's own it would be read too late.
-func fresh(t *testing.T) *terminal.State {
-	t.Helper()
-	master, slave, err := pty.Open()
-	must(t, err)
-	defer master.Close()
-	defer slave.Close()
-	state, err := terminal.GetState(slave)
-	must(t, err)
-	return state
 }
 
 // ended is how a command without a terminal ended.

@@ -106,7 +106,7 @@ func rain(t *testing.T, r *rig, p smolvm.Profile, n int, first *int, args ...str
 	if status := c.Wait(); status != 42 {
 		t.Errorf("trial %d: status %d, want 42", n, status)
 	}
-	c.StateEqual(fresh(t))
+	c.StateEqual(c.Before())
 }
 
 // checkLog checks the execs of one trial.

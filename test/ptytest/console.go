@@ -25,6 +25,7 @@ type Console struct {
 	t       testing.TB
 	cmd     *exec.Cmd
 	master  *os.File
+	before  *terminal.State
 	timeout time.Duration
 	log     *transcript
 
@@ -52,13 +53,17 @@ func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 	if err := terminal.SetSize(master, size); err != nil {
 		t.Fatal(err)
 	}
+	before, err := terminal.GetState(master)
+	if err != nil {
+		t.Fatal(err)
+	}
 	attach(cmd, slave)
 	if err := cmd.Start(); err != nil {
 		_ = master.Close()
 		t.Fatalf("start %v: %v", cmd.Args, err)
 	}
 	c := &Console{
-		t: t, cmd: cmd, master: master, timeout: DefaultTimeout, log: newTranscript(),
+		t: t, cmd: cmd, master: master, before: before, timeout: DefaultTimeout, log: newTranscript(),
 		exited: make(chan struct{}), arrived: make(chan struct{}),
 	}
 	c.joined.Go(c.read)
@@ -241,6 +246,9 @@ func (c *Console) State() *terminal.State {
 	}
 	return s
 }
+
+// Before returns the terminal's line discipline settings as they were before the command started.
+func (c *Console) Before() *terminal.State { return c.before }
 
 // StateEqual fails the test unless the terminal's settings are those of before.
 func (c *Console) StateEqual(before *terminal.State) {

@@ -68,7 +68,7 @@ func TestDeathBySignalIsNotAnExitStatus(t *testing.T) {
 
 func TestAChangeOfTheTerminalStateIsSeen(t *testing.T) {
 	c := ptytest.Start(t, size, shell("read a; stty -echo; echo changed; read b; stty echo; echo back; read c"))
-	before := c.State()
+	before := c.Before()
 	c.StateEqual(before)
 	c.Send("\r")
 	c.Expect("changed")

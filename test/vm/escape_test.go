@@ -21,7 +21,6 @@ func TestEscapesHelpAndDetach(t *testing.T) {
 	r := newRig(t)
 	run := r.run("--", "sh", "-c", "stty -echo; echo up; exec cat")
 	c := r.Console(run)
-	before := c.State()
 	c.Expect("up\r\n")
 
 	c.Send("\r~.\r") // in one go: pasted, not typed
@@ -35,7 +34,7 @@ func TestEscapesHelpAndDetach(t *testing.T) {
 	if status := c.Wait(); status != 0 {
 		t.Errorf("exit status %d after ~d, want 0", status)
 	}
-	c.StateEqual(before)
+	c.StateEqual(c.Before())
 	names := r.Names()
 	if len(names) != 1 {
 		t.Fatalf("after ~d snug ls lists %q, want one machine", names)
@@ -46,12 +45,11 @@ func TestEscapesHelpAndDetach(t *testing.T) {
 func TestEscapeEndsTheSession(t *testing.T) {
 	r := newRig(t)
 	c := r.Console(r.run("--", "sh", "-c", "echo up; exec cat"))
-	before := c.State()
 	c.Expect("up\r\n")
 	keys(c, "~.")
 	if status := c.Wait(); status != 255 {
 		t.Errorf("exit status %d after ~., want 255", status)
 	}
-	c.StateEqual(before)
+	c.StateEqual(c.Before())
 	r.Eventually("the machine ends with its session", func() bool { return len(r.Names()) == 0 })
 }
