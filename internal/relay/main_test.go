@@ -20,6 +20,7 @@ import (
 	"github.com/snugvm/snug/internal/agent"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/test/ptytest"
 	"go.uber.org/goleak"
 )
 
@@ -103,7 +104,7 @@ func (b *box) all() []*enterProcess {
 func (b *box) upload(content []byte) string {
 	b.t.Helper()
 	name := filepath.Join(b.dir, Upload+wire.NewID()[:16])
-	must(b.t, os.WriteFile(name, content, 0o700))
+	must(b.t, ptytest.WriteProgram(name, content))
 	return name
 }
 

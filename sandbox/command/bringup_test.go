@@ -20,6 +20,7 @@ import (
 	"github.com/snugvm/snug/internal/relay"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // box is a sandbox as far as a bring-up can tell: a folder that is the only one
@@ -88,7 +89,7 @@ func find(t *testing.T, program string) string {
 // script puts a program into the box. Its interpreter is the host's.
 func (b *box) script(name, text string) {
 	b.t.Helper()
-	must(b.t, os.WriteFile(filepath.Join(b.bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	must(b.t, ptytest.WriteProgram(filepath.Join(b.bin, name), []byte("#!/bin/sh\n"+text+"\n")))
 }
 
 func (b *box) plan() *Plan {
@@ -383,7 +384,7 @@ func TestAgentThatIsThereAndBrokenIsSentAgain(t *testing.T) {
 			if len(names) != 1 || err != nil {
 				t.Fatalf("agents %q, %v", names, err)
 			}
-			must(t, os.WriteFile(names[0], broken, 0o700))
+			must(t, ptytest.WriteProgram(names[0], broken))
 			b.works(b.mustStart())
 			if got, err := os.ReadFile(names[0]); string(got) != string(content) {
 				t.Errorf("the agent was not replaced: %d bytes, %v", len(got), err)

@@ -5,7 +5,6 @@ package command
 import (
 	"context"
 	"crypto/rand"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/snugvm/snug/internal/agent"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // newLocal returns a machine without an agent of its own, whose tool runs programs
@@ -21,7 +21,7 @@ import (
 func newLocal(t *testing.T, bridge Bridge) (*Local, wire.Peer) {
 	t.Helper()
 	tool := filepath.Join(t.TempDir(), "tool")
-	must(t, os.WriteFile(tool, []byte(`#!/bin/sh
+	must(t, ptytest.WriteProgram(tool, []byte(`#!/bin/sh
 [ -n "$CLEAN" ] || exec env -i CLEAN=1 PATH="$PATH" HOME=/root "$0" "$@"
 unset CLEAN
 while [ "$1" != box ]; do
@@ -34,7 +34,7 @@ while [ "$1" != box ]; do
 done
 shift
 exec "$@"
-`), 0o755))
+`)))
 	mark, seed := wire.NewMark(), make([]byte, 32)
 	_, _ = rand.Read(seed) // never fails
 	plan := &Plan{Tool: "tool", Name: "tool:box", argv0: tool, target: "box", row: &row{

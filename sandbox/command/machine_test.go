@@ -18,6 +18,7 @@ import (
 	"github.com/snugvm/snug/internal/relay"
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // agents is how many agents of the box there are.
@@ -313,7 +314,7 @@ func TestBareRoot(t *testing.T) {
 	}
 	content, err := os.ReadFile(find(t, "busybox"))
 	must(t, err)
-	must(t, os.WriteFile(root+"/bin/busybox", content, 0o755))
+	must(t, ptytest.WriteProgram(root+"/bin/busybox", content))
 	for _, applet := range []string{"sh", "chmod", "head"} {
 		must(t, os.Symlink("busybox", root+"/bin/"+applet))
 	}

@@ -115,7 +115,7 @@ func (c *cell) script(name string, words ...string) {
 		quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
 	}
 	script := "#!/bin/sh\nexec " + strings.Join(quoted, " ") + " \"$@\"\n"
-	must(c.t, os.WriteFile(filepath.Join(c.bin(), name), []byte(script), 0o755))
+	must(c.t, ptytest.WriteProgram(filepath.Join(c.bin(), name), []byte(script)))
 }
 
 // log is what the processes say that last as long as the cell.

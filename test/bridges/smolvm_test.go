@@ -167,13 +167,13 @@ func TestNoSideExecComesBeforeTheReadyMark(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
 	tool, log := filepath.Join(dir, "tool"), filepath.Join(dir, "log")
-	must(t, os.WriteFile(tool, []byte(`#!/bin/sh
+	must(t, ptytest.WriteProgram(tool, []byte(`#!/bin/sh
 case "$*" in
 *sn_a=*) echo main >>"`+log+`"; sleep 0.4; echo up >>"`+log+`";;
 *) [ "$(readlink /proc/$$/fd/0)" = /dev/null ] || echo stdin >>"`+log+`"; echo side >>"`+log+`";;
 esac
 shift; exec "$@"
-`), 0o755))
+`)))
 	r := newRig(t, os.Environ())
 	for n := range max(2, *trials/4) {
 		must(t, os.WriteFile(log, nil, 0o644))

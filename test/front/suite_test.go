@@ -13,6 +13,7 @@ import (
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/command"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
+	"github.com/snugvm/snug/test/ptytest"
 	"github.com/snugvm/snug/test/rig"
 )
 
@@ -55,7 +56,7 @@ func (f *front) plan(t *testing.T) *command.Plan {
 	line := f.line("true")
 	script := "#!/bin/sh\nexec env " + quote(f.box.Env()) + " " + f.tool + ` "$@"` + "\n"
 	line[0] = filepath.Join(t.TempDir(), f.tool)
-	rig.Must(t, os.WriteFile(line[0], []byte(script), 0o700))
+	rig.Must(t, ptytest.WriteProgram(line[0], []byte(script)))
 	p, err := command.Parse(line)
 	rig.Must(t, err)
 	return p

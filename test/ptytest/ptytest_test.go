@@ -1,12 +1,15 @@
 package ptytest_test
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -177,5 +180,28 @@ func TestNoTmuxIsAFailureWithTheRemedy(t *testing.T) {
 	message := failureOf(t, func(tb testing.TB) { ptytest.StartTmux(tb, 80, 24) })
 	if !strings.Contains(message, "apt-get install tmux") {
 		t.Errorf("failure %q does not say how to install tmux", message)
+	}
+}
+
+func TestAProgramCanBeExecutedAsSoonAsItIsWritten(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	var forking sync.WaitGroup
+	defer forking.Wait()
+	defer stop()
+	for range 4 {
+		forking.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.Command("true").Run()
+			}
+		})
+	}
+	name := filepath.Join(t.TempDir(), "program")
+	for range 200 {
+		if err := ptytest.WriteProgram(name, []byte("#!/bin/sh\nexit 0\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := exec.Command(name).Run(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

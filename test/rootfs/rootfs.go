@@ -6,11 +6,12 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // App is the uid and gid of the user app, whom each root file system knows beside root.
@@ -177,17 +178,10 @@ func addApplets(busybox, dir string) error {
 	return nil
 }
 
-func copyProgram(from, to string) (err error) {
-	in, err := os.Open(from)
+func copyProgram(from, to string) error {
+	content, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return err
+	return ptytest.WriteProgram(to, content)
 }

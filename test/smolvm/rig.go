@@ -116,7 +116,7 @@ func (r *Rig) fill(program []byte, s home.Settings) (err error) {
 	if err := os.Mkdir(filepath.Join(r.dir, "bin"), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.dir, "bin/smolvm"), program, 0o755)
+	return ptytest.WriteProgram(filepath.Join(r.dir, "bin/smolvm"), program)
 }
 
 // build returns the program. A test process builds it once.
