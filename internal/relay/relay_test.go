@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -240,17 +241,17 @@ func TestAgentThatIsStoppedIsEndedSurely(t *testing.T) {
 }
 
 // The agent holds nothing of the exec that started it, or that exec could never
-// end.
+// end. It lets go once it has said that it is ready.
 func TestAgentHoldsNothingOfItsExec(t *testing.T) {
 	b := newBox(t)
 	_, err := b.Dial(t.Context())
 	must(t, err)
 	pid := b.pid()
 	for fd := range 3 {
-		name, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
-		if err != nil || name != "/dev/null" {
-			t.Errorf("descriptor %d is %q, %v", fd, name, err)
-		}
+		await(t, fmt.Sprintf("descriptor %d is /dev/null", fd), func() bool {
+			name, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
+			return err == nil && name == "/dev/null"
+		})
 	}
 	if dir, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/cwd"); dir != "/" {
 		t.Errorf("working directory %q, %v", dir, err)
