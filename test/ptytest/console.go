@@ -31,6 +31,7 @@ type Console struct {
 
 	exited  chan struct{} // closed when the command is reaped
 	waitErr error         // valid once exited is closed
+	closed  chan struct{} // closed when every slave is, and all output read
 	joined  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -64,7 +65,7 @@ func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 	}
 	c := &Console{
 		t: t, cmd: cmd, master: master, before: before, timeout: DefaultTimeout, log: newTranscript(),
-		exited: make(chan struct{}), arrived: make(chan struct{}),
+		exited: make(chan struct{}), closed: make(chan struct{}), arrived: make(chan struct{}),
 	}
 	c.joined.Go(c.read)
 	c.joined.Go(func() { c.waitErr = cmd.Wait(); close(c.exited) })
@@ -219,14 +220,13 @@ func (c *Console) Signal(sig syscall.Signal) {
 	}
 }
 
-// Wait waits for the command's end and returns its exit status, or 128 plus the number of the signal that ended it.
+// Wait waits for the command's end, and the terminal's, so that all output is there: no process may hold the terminal
+// longer than the command. It returns the exit status, or 128 plus the number of the signal that ended the command.
 func (c *Console) Wait() int {
 	c.t.Helper()
-	select {
-	case <-c.exited:
-	case <-time.After(c.timeout):
-		c.fail("no end within %v", c.timeout)
-	}
+	limit := time.After(c.timeout)
+	c.awaitClose(c.exited, limit, "end")
+	c.awaitClose(c.closed, limit, "end of all that hold the terminal")
 	ws, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	switch {
 	case !ok:
@@ -235,6 +235,15 @@ func (c *Console) Wait() int {
 		return 128 + int(ws.Signal())
 	}
 	return ws.ExitStatus()
+}
+
+func (c *Console) awaitClose(event <-chan struct{}, limit <-chan time.Time, what string) {
+	c.t.Helper()
+	select {
+	case <-event:
+	case <-limit:
+		c.fail("no %s within %v", what, c.timeout)
+	}
 }
 
 // State returns the terminal's line discipline settings as they are now, also after the command's end.
@@ -268,6 +277,7 @@ func (c *Console) AwaitState(what string, ok func(*terminal.State) bool) {
 
 // read collects output until every slave is closed, which Linux reports as EIO, or the master is.
 func (c *Console) read() {
+	defer close(c.closed)
 	b := make([]byte, 32<<10)
 	for {
 		n, err := c.master.Read(b)
