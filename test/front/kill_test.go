@@ -3,7 +3,6 @@
 package front
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -27,26 +26,14 @@ func TestNoKillOfSnugsOwnCostsOrDoublesAByte(t *testing.T) {
 	b := box.Docker(t, options)
 	at := install(t, "docker", b)
 	f := &front{Rig: newRig(t, b.Env()), tool: "docker", box: b, probe: at}
-	ends := []func(*rig.Ledger){f.endedByASignal, f.endedWithoutAKeeper, (*rig.Ledger).End}
+	ends := []func(*rig.Ledger){(*rig.Ledger).EndBySignal, f.endedWithoutAKeeper, (*rig.Ledger).End}
 	for i := range kills() / 10 {
 		l := f.StartLedger(f.onTerminal(at, "ledger", "20")...)
-		for range 10 {
-			l.Type(1 + rand.IntN(5))
-			l.Kill([]rig.Kind{rig.Keeper, rig.Client, rig.Viewer}[rand.IntN(3)])
-		}
+		l.KillSome(10, rig.Keeper, rig.Client, rig.Viewer)
 		ends[i%len(ends)](l)
 		f.NothingLeft()
 	}
 	f.nothingInside()
-}
-
-// endedByASignal has the program end while nobody looks.
-func (f *front) endedByASignal(l *rig.Ledger) {
-	l.Leave()
-	if got := f.Pipe(f.Command("kill", "-s", "USR1", l.Machine), ""); got != (rig.Ended{}) {
-		f.T.Errorf("snug kill: %+v", got)
-	}
-	l.EndUnseen()
 }
 
 // endedWithoutAKeeper has it end while there is nobody on the host at all.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/ptytest"
@@ -34,24 +33,40 @@ func of(t *testing.T, pid int) (u uses) {
 	return u
 }
 
-// slack is what a runtime may have more of at one moment than at another, however
-// often something was done: threads that were needed at once, which Go keeps, and
-// memory that is not given back yet.
-var slack = uses{files: 0, threads: 64, kilobytes: 24 << 10}
+// What a runtime may have more of at one moment than at another, however often
+// something was done: threads that were needed at once, which Go keeps, and memory
+// that is not given back yet.
+const (
+	moreThreads   = 64
+	moreKilobytes = 24 << 10
+)
+
+// lasting are the processes that last as long as a machine.
+var lasting = []rig.Kind{rig.Keeper, rig.Agent}
+
+// now is what they use.
+func now(r *rig.Rig) map[rig.Kind]uses {
+	r.T.Helper()
+	all := map[rig.Kind]uses{}
+	for _, k := range lasting {
+		all[k] = of(r.T, r.PID(k))
+	}
+	return all
+}
 
 // leaks fails the test where a process uses more than before.
-func leaks(r *rig.Rig, what string, pid int, before uses) {
+func leaks(r *rig.Rig, what string, before map[rig.Kind]uses) {
 	r.T.Helper()
-	var now uses
-	for range 100 { // a descriptor may be about to be closed
-		if now = of(r.T, pid); now.files <= before.files {
-			break
+	for _, k := range lasting {
+		pid, was := r.PID(k), before[k]
+		r.Eventually(fmt.Sprintf("after %s the %s has no more descriptors than %d", what, k, was.files), func() bool {
+			return of(r.T, pid).files <= was.files
+		})
+		is := of(r.T, pid)
+		r.T.Logf("%s: the %s has %+v, and had %+v", what, k, is, was)
+		if is.threads > was.threads+moreThreads || is.kilobytes > was.kilobytes+moreKilobytes {
+			r.T.Errorf("%s: the %s has %+v, and had %+v", what, k, is, was)
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	r.T.Logf("%s: %+v, before %+v", what, now, before)
-	if now.files > before.files+slack.files || now.threads > before.threads+slack.threads || now.kilobytes > before.kilobytes+slack.kilobytes {
-		r.T.Errorf("%s: the keeper has %+v, and had %+v", what, now, before)
 	}
 }
 
@@ -59,55 +74,61 @@ func TestNothingLeaksByViewersSizesAndSessions(t *testing.T) {
 	needTools(t)
 	r := newRig(t, nil)
 	start(r, "exec "+filepath.Join(tools, probe)+" watch")
-	name, keeper := r.Names()[0], r.PID(rig.Keeper)
-	comeAndGo := func() {
-		c := r.Console(r.Command("attach", name+"/1"))
-		c.Expect("size ")
-		r.Pipe(r.Command("detach", name+"/1"), "")
-		c.Wait()
-	}
-	for range 5 {
-		comeAndGo()
-	}
-	before := of(t, keeper)
-	for range *trials * 5 / 2 {
-		comeAndGo()
-	}
-	leaks(r, fmt.Sprintf("%d viewers came and went", *trials*5/2), keeper, before)
+	name := r.Names()[0]
+	viewersComeAndGo(r, name, 5)
+	before := now(r)
+	viewersComeAndGo(r, name, *trials*5/2)
+	leaks(r, fmt.Sprintf("%d viewers", *trials*5/2), before)
 
 	c := r.Console(r.Command("attach", name+"/1"))
 	c.Expect("size ")
-	before = of(t, keeper)
+	before = now(r)
 	for i := range uint16(10_000) {
 		rig.Must(t, terminal.SetSize(c.Master(), terminal.Size{Rows: 20 + i%30, Cols: 80 + i%100}))
 	}
-	last := terminal.Size{Rows: 33, Cols: 111}
-	c.Resize(last)
+	c.Resize(terminal.Size{Rows: 33, Cols: 111})
 	r.Eventually("the last size is the session's", func() bool {
 		s := r.List()[0].Sessions[0]
 		return s.Columns == 111 && s.Rows == 33
 	})
-	leaks(r, "10,000 sizes", keeper, before)
+	leaks(r, "10,000 sizes", before)
 
-	before = of(t, keeper)
-	for range 50 {
-		cmd := r.Command("exec", name, "--", "sleep", "1000")
+	before = now(r)
+	sessionsComeAndGo(r, name, 50)
+	leaks(r, "50 sessions", before)
+	r.Stop(name)
+	c.Wait()
+}
+
+func viewersComeAndGo(r *rig.Rig, machine string, viewers int) {
+	r.T.Helper()
+	for range viewers {
+		c := r.Console(r.Command("attach", machine+"/1"))
+		c.Expect("size ")
+		r.Pipe(r.Command("detach", machine+"/1"), "")
+		c.Wait()
+	}
+}
+
+// sessionsComeAndGo starts sessions beside the one that is there, all at once, and
+// ends them with their viewers.
+func sessionsComeAndGo(r *rig.Rig, machine string, sessions int) {
+	r.T.Helper()
+	for range sessions {
+		cmd := r.Command("exec", machine, "--", "sleep", "1000")
 		stdin, err := cmd.StdinPipe()
-		rig.Must(t, err)
+		rig.Must(r.T, err)
 		defer stdin.Close()
-		rig.Must(t, cmd.Start())
+		rig.Must(r.T, cmd.Start())
 		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	}
-	r.Eventually("there are 51 sessions", func() bool { return len(r.List()[0].Sessions) == 51 })
+	r.Eventually("all run", func() bool { return len(r.List()[0].Sessions) == 1+sessions })
 	for _, p := range r.Processes() {
-		if p.Kind == rig.Guardian && strings.Contains(p.Line, " exec "+name) {
+		if p.Kind == rig.Guardian && strings.Contains(p.Line, " exec "+machine) {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	}
 	r.Eventually("there is one again", func() bool { return len(r.List()[0].Sessions) == 1 })
-	leaks(r, "50 sessions", keeper, before)
-	r.Stop(name)
-	c.Wait()
 }
 
 // logOnFullDisk begins a session that prints more than its log's disk takes.

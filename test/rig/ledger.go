@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +28,7 @@ type Ledger struct {
 	shows   *screen.Screen // what con does
 	fed     int            // of its output
 	typed   int            // lines
+	told    bool           // of a failure
 }
 
 // ledgerStatus is what the probe's ledger ends with.
@@ -45,6 +48,7 @@ func (r *Rig) StartLedger(args ...string) *Ledger {
 func (l *Ledger) view(args ...string) {
 	l.T.Helper()
 	l.con = l.Console(l.Command(args...))
+	l.T.Cleanup(l.tellStacks) // while there is what hangs
 	l.shows, l.fed = screen.New(int(Size.Cols), int(Size.Rows), screen.Options{}), 0
 }
 
@@ -96,6 +100,15 @@ func (l *Ledger) Kill(k Kind) {
 	l.view("attach", l.Machine)
 }
 
+// KillSome types lines and kills a process of one of the kinds, n times.
+func (l *Ledger) KillSome(n int, kinds ...Kind) {
+	l.T.Helper()
+	for range n {
+		l.Type(1 + rand.IntN(5))
+		l.Kill(kinds[rand.IntN(len(kinds))])
+	}
+}
+
 func kill(pid int) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != syscall.ESRCH {
 		return err
@@ -109,6 +122,16 @@ func (l *Ledger) Leave() {
 	l.awaitEcho()
 	l.Signal(Viewer, syscall.SIGKILL)
 	l.con.Wait()
+}
+
+// EndBySignal has the program end while nobody looks.
+func (l *Ledger) EndBySignal() {
+	l.T.Helper()
+	l.Leave()
+	if got := l.Pipe(l.Command("kill", "-s", "USR1", l.Machine), ""); got != (Ended{}) {
+		l.T.Errorf("snug kill: %+v", got)
+	}
+	l.EndUnseen()
 }
 
 // EndUnseen waits for the end of the program, which nobody looks at, and fails the
@@ -128,6 +151,37 @@ func (l *Ledger) EndUnseen() {
 	if out := l.con.Output(); !bytes.Contains(out, []byte(want)) {
 		l.T.Errorf("the last screen does not show %q:\n%q", want, out)
 	}
+}
+
+// tellStacks shows where in snug a test has failed: it ends its processes by
+// SIGQUIT, on which each tells its goroutines, the viewer on its terminal.
+func (l *Ledger) tellStacks() {
+	if !l.T.Failed() || l.told {
+		return
+	}
+	l.told = true
+	seen := len(l.con.Output())
+	if l.quit(Viewer) { // first: it would start another keeper
+		l.con.Wait()
+		l.T.Logf("the viewer:\n%s", l.con.Output()[seen:])
+	}
+	l.quit(Keeper)
+	logs, _ := filepath.Glob(filepath.Join(l.Root, "run/snug/m/*/keeper.log")) // the pattern is valid
+	for _, name := range logs {
+		log, _ := os.ReadFile(name) // the machine may be about to be gone
+		l.T.Logf("%s:\n%s", name, log)
+	}
+}
+
+// quit ends the processes of a kind by SIGQUIT, and reports whether there were any.
+func (l *Ledger) quit(k Kind) bool {
+	l.T.Helper()
+	pids := l.PIDs(k)
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGQUIT) // it may have ended
+		ptytest.AwaitGone(l.T, pid)
+	}
+	return len(pids) > 0
 }
 
 // checkLog fails the test unless the log has each line of the program's once.

@@ -27,6 +27,7 @@ const (
 	Keeper   Kind = "keeper"
 	QEMU     Kind = "qemu"
 	Client   Kind = "client" // of a tool, whose exec is the link
+	Agent    Kind = "agent"  // of a machine that is this host
 	Other    Kind = "other"
 )
 
@@ -70,6 +71,8 @@ func kindOf(argv []string, env string) Kind {
 		return Client
 	case len(argv) > 1 && argv[1] == "enter": // of a tool that becomes what it runs
 		return Client
+	case name == "snug-agent":
+		return Agent
 	case name != "snug":
 		return ""
 	case len(argv) < 2 || slices.Contains(still, argv[1]):

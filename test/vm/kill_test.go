@@ -11,6 +11,27 @@ import (
 	user "github.com/snugvm/snug/test/rig"
 )
 
+// Whatever process of snug's is killed on the host, and whenever, the session goes
+// on in the same machine: its program gets all that was typed, once, and of what it
+// prints nothing is lost.
+func TestNoKillOnTheHostCostsOrDoublesAByte(t *testing.T) {
+	kills := 10 // of each session
+	if soaking() {
+		kills += *trials
+	}
+	r := newRig(t)
+	for ; kills > 0; kills -= 10 {
+		l := r.StartLedger(runArgs("--", probe, "ledger", "5")...)
+		machine := r.PID(user.QEMU)
+		l.KillSome(10, user.Keeper, user.Viewer)
+		if now := r.PID(user.QEMU); now != machine {
+			t.Errorf("QEMU is process %d, not %d", now, machine)
+		}
+		l.EndBySignal()
+		r.NothingLeft()
+	}
+}
+
 // QEMU outlives its keepers: each is followed by another one, until snug rm finds
 // that there is none.
 func TestAMachineOutlivesItsKeepersUntilItIsRemoved(t *testing.T) {
