@@ -26,6 +26,9 @@ func (s *session) Output(a *wire.Attachment, stream wire.Stream, from uint64) (w
 // enter adds a viewer. The caller holds mu.
 func (s *session) enter(a *wire.Attachment) *view {
 	v := &view{s: s, a: a, size: a.Size()}
+	if credit := a.Credit(); credit > 0 {
+		v.pace = newPace(credit)
+	}
 	if join := a.Joined(); join != nil {
 		v.readOnly = join.ReadOnly
 		if join.Steal {

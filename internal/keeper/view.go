@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// behind is how much output a viewer's terminal may have left to show
-	// before it is shown the screen in its place: 1 MiB.
+	// behind is how much output any viewer's terminal may have left to show
+	// before it is shown the screen in its place: 1 MiB. For a slow one it is
+	// less (pace).
 	behind = 1 << 20
-	// quickly is how soon a terminal has shown what was under way to it when
-	// it fell behind, if it is a fast one that the program was too fast for.
-	// Then the lines that it missed pass through it, for its scrollback;
-	// elsewhere they would only keep it behind.
+	// quickly is how soon a terminal takes a whole credit, going by what was
+	// under way to it when it fell behind, if it is a fast one that the program
+	// was too fast for. Then the lines that it missed pass through it, for its
+	// scrollback; elsewhere they would only keep it behind.
 	quickly = time.Second
 )
 
@@ -57,6 +58,7 @@ type view struct {
 	shown      [wire.Exited]uint64 // output on pipes that it has
 
 	sent, acked uint64 // of its own stream
+	pace        *pace  // nil for a viewer that acknowledges nothing
 	pending     []byte // what is sent next
 
 	live    bool
@@ -64,6 +66,7 @@ type view struct {
 	stop    uint64             // where it ceases to be live, as the session has another size from there on
 	cutting bool               // what its terminal shows is being found out
 	cutAt   time.Time          // when it fell behind; zero if it did not
+	cutWith uint64             // what was under way then
 
 	shows      *screen.Screen // what its terminal shows once all is acked; nil if that is not known
 	showsAt    uint64         // the output that this is the screen of
@@ -107,10 +110,10 @@ func (v *view) Read(p []byte) (int, error) {
 		case len(v.pending) > 0:
 			if n := copy(p[:room], v.pending); n > 0 {
 				v.pending = v.pending[n:]
-				v.sent += uint64(n)
+				v.sending(n)
 				return n, nil
 			}
-		case v.live && v.flushTo > v.in.Next():
+		case v.live && (v.flushTo > v.in.Next() || v.lags()):
 			v.endLive(s)
 			continue
 		case v.live:
@@ -134,10 +137,25 @@ func (v *view) Read(p []byte) (int, error) {
 
 // room is how much may be sent.
 func (v *view) room(n int) int {
-	if credit := v.a.Credit(); credit > 0 {
-		return min(n, credit-int(v.sent-v.acked))
+	if v.pace == nil {
+		return n
 	}
-	return n
+	return v.pace.room(n, v.sent-v.acked)
+}
+
+// sending counts what is sent.
+func (v *view) sending(n int) {
+	v.sent += uint64(n)
+	if v.pace != nil && n > 0 {
+		v.pace.sent(v.sent, v.acked, time.Now())
+	}
+}
+
+// lags reports whether what a live view has left to show is more than its
+// terminal takes in a few seconds.
+func (v *view) lags() bool {
+	end, _ := v.s.out.Offset()
+	return v.pace != nil && v.pace.tooMuch(end-v.in.Next()+v.sent-v.acked)
 }
 
 // readLive reads the program's output.
@@ -148,7 +166,7 @@ func (v *view) readLive(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := v.in.TryRead(p[:min(uint64(len(p)), v.stop-next)])
-	v.sent += uint64(n)
+	v.sending(n)
 	return n, nil
 }
 
@@ -164,7 +182,7 @@ func (v *view) endLive(s *session) {
 // beginCut ends the live stream where it is. The follower then finds out what
 // the terminal shows there.
 func (v *view) beginCut(behindSince time.Time) {
-	v.live, v.cutting, v.cutAt = false, true, behindSince
+	v.live, v.cutting, v.cutAt, v.cutWith = false, true, behindSince, v.sent-v.acked
 	v.run.end = v.in.Next()
 }
 
@@ -220,10 +238,7 @@ func (v *view) complete() bool {
 func (v *view) paint() {
 	s := v.s
 	from, size, before, history, forgot := v.shows, v.size, v.clear, v.history, v.forgot
-	lines := 0
-	if !v.cutAt.IsZero() && time.Since(v.cutAt) < quickly {
-		lines = scrollback
-	}
+	lines := v.missed(time.Now())
 	s.mu.Unlock()
 	to, _ := s.follow.stand(true, v.join)
 	if cols, rows := to.Size(); cols != int(size.Cols) || rows != int(size.Rows) {
@@ -244,6 +259,22 @@ func (v *view) paint() {
 	if v.live || v.cutting {
 		v.run.view = v.sent + uint64(len(painting))
 	}
+}
+
+// missed is how many of the lines that the view has missed pass through its
+// terminal when it is painted.
+func (v *view) missed(now time.Time) int {
+	took := now.Sub(v.cutAt)
+	if v.cutAt.IsZero() || took >= quickly {
+		return 0
+	}
+	if v.pace != nil {
+		took = took * time.Duration(v.pace.most) / time.Duration(max(v.cutWith, openingWindow))
+	}
+	if took >= quickly {
+		return 0
+	}
+	return scrollback
 }
 
 // join has the view go on behind an offset, at which the screen stands. The
@@ -283,6 +314,9 @@ func (v *view) Ack(offset uint64) error {
 		return fmt.Errorf("acknowledged %d of %d bytes sent", offset, v.sent)
 	}
 	v.acked = max(v.acked, offset)
+	if v.pace != nil {
+		v.pace.acked(v.acked, time.Now())
+	}
 	s.moved.Broadcast()
 	return nil
 }
