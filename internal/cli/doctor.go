@@ -54,6 +54,11 @@ func (a *app) doctor(asJSON bool) error {
 		a.checkQEMU(ctx), a.checkKernel(), checkAgent(), checkAcceleration(ctx),
 		a.checkFolders(ctx), checkTmux(ctx), a.checkTerm(),
 	}
+	if u, err := caller(); err == nil {
+		if f, ok := checkLogout("/", a.dirs.Runtime, int(u.UID), u.Name); ok {
+			findings = append(findings, f)
+		}
+	}
 	for _, f := range findings {
 		if f.State == findingMissing {
 			a.status = 1
