@@ -145,7 +145,7 @@ func (j *journal) failure(f *wire.Failure) {
 	}
 }
 
-// close ends the log, and with dir removes it.
+// close ends the log, and removes it if dir is where it is.
 func (j *journal) close(dir string) error {
 	if j.log == nil {
 		return nil

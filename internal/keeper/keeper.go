@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/snugvm/snug/internal/sessionlog"
@@ -43,6 +44,15 @@ type Config struct {
 	// Logs is the folder for the sessions' logs; "" is for none.
 	Logs       string
 	LogOptions sessionlog.Options
+	// Lost says, of an end by Serve's context, that nobody has asked for it, as
+	// where the host goes down: then the sessions' logs stay. Nil is never.
+	Lost func() bool
+	// Reachable tells whether a viewer that comes now finds the machine. Once it
+	// does not, the machine ends with its last viewer, and the sessions' logs stay.
+	// It is asked when a viewer has left, and when Moved says so. Nil is always.
+	Reachable func() bool
+	// Moved tells that Reachable may have changed. Nil is never.
+	Moved <-chan struct{}
 	// Cleanup removes what the machine left on the host, once it is gone.
 	// Viewers are cut off only then, and so know that nothing is left.
 	Cleanup func() error
@@ -56,6 +66,8 @@ type Keeper struct {
 	link *link
 	fwd  *forwards
 	idle chan struct{} // closed when nobody has use for the machine any more
+	left chan struct{} // tells that a viewer has left
+	lost atomic.Bool   // the logs of sessions that end now stay
 
 	mu       sync.Mutex
 	sessions map[string]*session // by their own name
@@ -71,7 +83,7 @@ type Keeper struct {
 func New(cfg Config) *Keeper {
 	l := newLink(cfg.Log)
 	k := &Keeper{
-		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), users: 1,
+		cfg: cfg, link: l, fwd: newForwards(l, cfg.Log), idle: make(chan struct{}), left: make(chan struct{}, 1), users: 1,
 		sessions: make(map[string]*session), names: make(map[string]*session), viewers: make(map[net.Conn]bool),
 	}
 	if cfg.Away != nil {
@@ -107,10 +119,7 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 		wg.Go(func() { k.accept(l) })
 	}
 
-	select {
-	case <-k.idle:
-	case <-ctx.Done():
-	}
+	k.await(ctx)
 	_ = l.Close() // a viewer that comes now finds no machine
 	cancel()
 	<-booted
@@ -119,6 +128,32 @@ func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
 	wg.Wait()
 	k.fwd.join()
 	return err
+}
+
+// await waits until the machine has no use any more.
+func (k *Keeper) await(ctx context.Context) {
+	for {
+		select {
+		case <-k.idle:
+			return
+		case <-ctx.Done():
+			k.lost.Store(k.cfg.Lost != nil && k.cfg.Lost())
+			return
+		case <-k.left:
+		case <-k.cfg.Moved:
+		}
+		if k.abandoned() {
+			k.lost.Store(true)
+			return
+		}
+	}
+}
+
+// abandoned reports whether no viewer is there, and none can come.
+func (k *Keeper) abandoned() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.started && len(k.viewers) == 0 && k.cfg.Reachable != nil && !k.cfg.Reachable()
 }
 
 func (k *Keeper) adopted() error {
@@ -182,6 +217,10 @@ func (k *Keeper) accept(l net.Listener) {
 			k.mu.Lock()
 			delete(k.viewers, conn)
 			k.mu.Unlock()
+			select {
+			case k.left <- struct{}{}:
+			default: // somebody's leaving is still to be heeded
+			}
 		})
 	}
 }
@@ -398,7 +437,11 @@ func (k *Keeper) forget(s *session) {
 	if s.past != nil {
 		s.past.timer.Stop()
 	}
-	if err := s.journal.close(k.cfg.log(s.memo.Number)); err != nil {
+	dir := k.cfg.log(s.memo.Number)
+	if k.lost.Load() {
+		dir = ""
+	}
+	if err := s.journal.close(dir); err != nil {
 		k.cfg.Log.Error("forget a session", "error", err)
 	}
 	k.release()

@@ -51,8 +51,13 @@ type rig struct {
 	served  chan error
 	cleaned atomic.Bool
 	machine *flaky
-	other   *hostile   // the machine in place of that, unless nil
-	boot    chan error // what Boot waits for, and fails with
+	other   *hostile      // the machine in place of that, unless nil
+	boot    chan error    // what Boot waits for, and fails with
+	hidden  atomic.Bool   // nobody finds the machine any more
+	moved   chan struct{} // tells that hidden has changed
+	lost    atomic.Bool   // nobody has asked for the end
+	stop    func()        // ends the keeper's time
+	seen    chan struct{} // if not nil: what the machine leaves is removed once it is closed
 }
 
 // flaky is a machine whose link a test can cut, and which a test can kill.
@@ -86,7 +91,7 @@ func newRig(t *testing.T) *rig {
 		t: t, socket: filepath.Join(t.TempDir(), "s"), logs: t.TempDir(),
 		key:     ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)),
 		served:  make(chan error, 1),
-		machine: &flaky{InProcess: inner, cause: make(chan error, 1)}, boot: make(chan error, 1),
+		machine: &flaky{InProcess: inner, cause: make(chan error, 1)}, boot: make(chan error, 1), moved: make(chan struct{}),
 	}
 	r.serve(false)
 	t.Cleanup(func() { _ = inner.Kill() })
@@ -102,10 +107,11 @@ func (r *rig) serve(adopt bool) {
 	}
 	r.keeper = keeper.New(keeper.Config{
 		Boot: r.bootMachine, Adopt: adopt, HostKey: r.key, Logs: r.logs,
-		Cleanup: func() error { r.cleaned.Store(true); return nil },
-		Log:     slog.New(slog.DiscardHandler),
+		Lost: r.lost.Load, Reachable: func() bool { return !r.hidden.Load() }, Moved: r.moved,
+		Cleanup: r.cleanup, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
 	served := make(chan error, 2)
 	r.served = served
 	r.t.Cleanup(func() {
@@ -120,6 +126,14 @@ func (r *rig) serve(adopt bool) {
 		served <- err
 		served <- err // for a test and for the cleanup
 	}()
+}
+
+func (r *rig) cleanup() error {
+	if r.seen != nil {
+		<-r.seen
+	}
+	r.cleaned.Store(true)
+	return nil
 }
 
 // die has the keeper stop as if it was killed: all that is left of it are the

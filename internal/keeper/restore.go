@@ -47,6 +47,9 @@ func (k *Keeper) restore(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if !folder.IsDir() { // it tells of the machine
+			continue
+		}
 		if err := k.restoreOne(filepath.Join(k.cfg.Logs, folder.Name()), programs, lost); err != nil {
 			k.cfg.Log.Error("restore a session", "log", folder.Name(), "error", err)
 		}
