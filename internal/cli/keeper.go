@@ -65,16 +65,9 @@ func (a *app) keep(name string, adopt bool) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	if !adopt { // what is left there is another machine's that had the name
-		if err := m.RemoveSessionLogs(); err != nil {
-			return err
-		}
-	}
-	logs := m.SessionLogs()
-	if err := m.MakeSessionLogs(); err != nil {
-		log.Error("no session logs", "error", err)
-		logs = ""
-	}
+	h := &held{machine: m, keeper: lock, log: log}
+	h.hold(ctx, a.dirs)
+	defer h.release()
 	k := keeper.New(keeper.Config{
 		Away: command.Away,
 		Boot: func(ctx context.Context, progress func(wire.Notice)) (sandbox.Machine, wire.Peer, error) {
@@ -85,20 +78,63 @@ func (a *app) keep(name string, adopt bool) error {
 			return b.run(ctx)
 		},
 		HostKey: spec.keeperKey(), Adopt: adopt, Adopted: m.Adopted, Stay: spec.Stay,
-		Logs: logs, LogOptions: sessionlog.Options{RecordInput: spec.RecordInput},
-		Cleanup: func() error { return remove(m) },
-		Log:     log,
+		Logs: h.logs.Dir, LogOptions: sessionlog.Options{RecordInput: spec.RecordInput},
+		Lost: func() bool { return !h.ending() }, Reachable: h.reachable, Moved: h.moved, Cleanup: h.remove,
+		Log: log,
 	})
 	return k.Serve(ctx, listener)
 }
 
+// held is what a keeper holds on the host's disk.
+type held struct {
+	machine state.Machine
+	keeper  *os.File // the lock
+	logs    state.Logs
+	runtime *os.File
+	moved   <-chan struct{}
+	unwatch func()
+	log     *slog.Logger
+}
+
+// hold takes what there is beside the keeper's lock. A machine does without what
+// cannot be had.
+func (h *held) hold(ctx context.Context, dirs state.Dirs) {
+	var errLogs, errHold, errWatch error
+	h.logs, errLogs = h.machine.HoldLogs(ctx)
+	h.runtime, errHold = h.machine.HoldRuntime()
+	h.moved, h.unwatch, errWatch = h.machine.WatchFolder()
+	for _, err := range []error{errLogs, errHold, errWatch, dirs.PruneLogs(ctx)} {
+		if err != nil {
+			h.log.Error("hold the machine's folders", "error", err)
+		}
+	}
+}
+
+func (h *held) release() {
+	if h.unwatch != nil {
+		h.unwatch()
+	}
+	_ = h.runtime.Close() // of a nil file: an error
+	h.logs.Close()
+}
+
+// reachable reports whether the machine is found where it is looked for.
+func (h *held) reachable() bool { return h.machine.HeldBy(h.keeper) }
+
+// ending reports whether somebody ends the machine.
+func (h *held) ending() bool { return h.reachable() && h.machine.Ending() }
+
 // remove removes what a machine that is gone has left. One that could not be
 // taken over lives, and is for the next command to find.
-func remove(m state.Machine) error {
+func (h *held) remove() error {
+	ctx, m := context.Background(), h.machine
+	if !h.reachable() { // what is there is another machine's
+		return h.logs.Leave(ctx)
+	}
 	if alive, err := state.Held(m.Lock()); err != nil || alive {
 		return errors.Join(err, fmt.Errorf("machine %s lives and does not answer: end it with 'snug rm %s'", m.Name, m.Name))
 	}
-	return errors.Join(m.RemoveSessionLogs(), m.Remove(context.Background()))
+	return errors.Join(h.logs.Leave(ctx), m.Remove(ctx, h.keeper))
 }
 
 // inheritedListener takes over the socket.

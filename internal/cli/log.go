@@ -29,8 +29,13 @@ func (a *app) logCommand() *cobra.Command {
 		Short: "Tell what happened in a session, or print its output",
 		Long: `Log tells what happened in a session, until somebody has seen its end: its start,
 who came to look and left, sizes, how much was typed, its end, each with its
-time. The log goes with the session: 'snug record' keeps it. MACHINE may be the beginning of a name; what is left out is the only one
-that there is. No keeper is asked, so it works also where that is busy or dead.
+time. The log goes with the session: 'snug record' keeps it. MACHINE may be the beginning
+of a name; what is left out is the only one that there is. No keeper is asked, so
+it works also where that is busy or dead.
+
+Of a machine that a reboot or a crash has ended the logs stay: those of the last 20
+such machines, for 30 days. MACHINE is the last of that name, unless one runs;
+MACHINE~TIME is the one that was made at that time, in UTC. 'snug rm' removes them.
 
 A log holds the last 16 MiB of a session, for you alone: all output, and of what
 was typed only how much, unless the session was started to record it.
@@ -48,6 +53,7 @@ missing.`,
 		Example: `  snug log web-1/1
   snug log -f web
   snug log web --output > output.raw
+  snug log web-1~20260102T030405Z
   snug log web --json | jq 'select(.event == "input")'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,26 +31,48 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // logDesk is a desk with logs that no keeper writes.
 type logDesk struct {
 	*desk
-	now time.Time
+	now  time.Time
+	logs map[string]string // folders, by machine
 }
 
 func newLogDesk(t *testing.T) *logDesk {
 	t.Helper()
 	d := newDesk(t)
 	t.Setenv("XDG_STATE_HOME", filepath.Dir(d.out.Name()))
-	return &logDesk{d, began}
+	dirs, err := state.Locate(os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.app.dirs = dirs
+	return &logDesk{d, began, map[string]string{}}
+}
+
+// lose has all of a machine go at once, as in a reboot. It returns the name of its
+// logs.
+func (d *logDesk) lose(machine string) string {
+	d.t.Helper()
+	m, err := d.app.dirs.Machine(machine)
+	d.must(err)
+	d.must(os.RemoveAll(m.Dir))
+	defer delete(d.logs, machine)
+	return filepath.Base(d.logs[machine])
 }
 
 // log begins the log of a session.
 func (d *logDesk) log(machine string, number uint32, o sessionlog.Options) *sessionlog.Log {
 	d.t.Helper()
-	dirs, err := state.Locate(os.Getenv)
-	d.must(err)
-	m, err := dirs.Machine(machine)
-	d.must(err)
-	d.must(m.MakeSessionLogs())
+	if d.logs[machine] == "" {
+		ctx := context.Background()
+		m, lock, err := d.app.dirs.Claim(ctx, machine)
+		d.must(err)
+		logs, err := m.HoldLogs(ctx)
+		d.must(err)
+		d.must(lock.Close()) // no keeper is asked
+		logs.Close()
+		d.logs[machine] = logs.Dir
+	}
 	o.Now = func() time.Time { return d.now }
-	l, err := sessionlog.Create(m.SessionLog(number), o, []byte(`{"program":"claude --resume","term":"xterm"}`), sessionlog.Checkpoint{Size: small})
+	l, err := sessionlog.Create(filepath.Join(d.logs[machine], strconv.FormatUint(uint64(number), 10)), o, []byte(`{"program":"claude --resume","term":"xterm"}`), sessionlog.Checkpoint{Size: small})
 	d.must(err)
 	d.t.Cleanup(func() { _ = l.Close() })
 	return l
@@ -188,6 +212,60 @@ func TestLogsAreChosenByName(t *testing.T) {
 	if got := fmt.Sprintf("%q", names); got != `["docker:web/1\tclaude --resume" "web-1/1\tclaude --resume" "web-1/2\tclaude --resume"]` {
 		t.Errorf("completed are %s", got)
 	}
+}
+
+// Of a machine that went without an end its logs tell, until they are removed.
+func TestLostMachinesAreKnownByTheirLogs(t *testing.T) {
+	d := newLogDesk(t)
+	lose := func(machine, words string) string {
+		d.must(d.log(machine, 1, sessionlog.Options{}).Output([]byte(words)))
+		return d.lose(machine)
+	}
+	fails := func(want string, args ...string) {
+		t.Helper()
+		if _, err := d.run(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("snug %q: %v, want %q", args, err, want)
+		}
+	}
+	prints := func(want string, args ...string) {
+		t.Helper()
+		if got, err := d.run(args...); err != nil || got != want {
+			t.Errorf("snug %q prints %q, %v, want %q", args, got, err, want)
+		}
+	}
+	only := lose("db", "data")
+	prints("data", "log", "--output")
+	prints("no machine runs: db is gone, as after a reboot of the host; 'snug log db' tells what happened in it\n", "ls")
+	first, second := lose("web-1", "first"), lose("web-1", "second")
+	prints("no machine runs: 3 are gone, as after a reboot of the host; 'snug log' tells what happened in them\n", "ls")
+	fails("name one of\n  "+only+"/1   claude --resume\n  "+first+"/1   claude --resume\n  "+second+"/1", "log")
+	prints("second", "log", "--output", "web-1")
+	prints("second", "log", "--output", "web")
+	prints("second", "log", "--output", "web-1/1")
+	prints("first", "log", "--output", first)
+	prints("first", "log", "--output", first+"/1")
+	if _, events := d.cast(d.print("record", first)); len(events) != 1 || events[0].Text != "first" {
+		t.Errorf("the recording of a lost session is %v", events)
+	}
+	fails("machine web-1 is gone, as after a reboot of the host: 'snug log web-1' tells what happened in it", "screen", "web-1/1")
+	fails("machine "+first+" is gone", "stop", first)
+	names, _ := d.app.completeRemovable(nil, nil, "")
+	if got := fmt.Sprint(names); got != fmt.Sprintf("[%[1]s\t%[4]s %[2]s\t%[4]s %[3]s\t%[4]s]", only, first, second, "its logs: it is gone") {
+		t.Errorf("completed are %s", got)
+	}
+
+	l := d.log("web-1", 1, sessionlog.Options{})
+	d.must(l.Output([]byte("third")))
+	prints("third", "log", "--output")
+	prints("third", "log", "--output", "web-1")
+	prints("first", "log", "--output", first)
+	d.lose("web-1")
+
+	fails("there are logs of 3 machines web-1 that are gone: name one of\n  "+first+"\n  "+second, "rm", "web-1")
+	prints("", "rm", first, "db")
+	fails("no machine db runs", "rm", "db")
+	fails("no machine "+first+" runs", "rm", first)
+	prints("second", "log", "--output", second)
 }
 
 // cast reads a recording.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,8 @@ func (a *app) openLog(arg string) (*sessionlog.Reader, error) {
 	return sessionlog.NewReader(l.Dir)
 }
 
-// chooseLog finds the log that arg means: the only one that there is.
+// chooseLog finds the log that arg means: the only one that there is. Those of
+// machines that are gone are meant where no other is.
 func chooseLog(all []state.SessionLog, arg string) (state.SessionLog, error) {
 	none := state.SessionLog{}
 	name, number, numbered := strings.Cut(arg, "/")
@@ -90,37 +92,70 @@ func chooseLog(all []state.SessionLog, arg string) (state.SessionLog, error) {
 	return none, fmt.Errorf("there are logs of %d sessions: name one of\n%s", len(all), listLogs(all))
 }
 
-// logsOf returns the logs of the machine of a name, or else of the one whose
-// name begins so. Without a name it returns all.
-func logsOf(all []state.SessionLog, name string) (found []state.SessionLog, err error) {
-	if name == "" {
-		return all, nil
-	}
-	var names []string
-	for _, l := range all {
-		if l.Machine == name || strings.HasPrefix(l.Machine, name) && !hasMachine(all, name) {
-			found = append(found, l)
-			if len(names) == 0 || names[len(names)-1] != l.Machine {
-				names = append(names, l.Machine) // they are sorted
-			}
-		}
-	}
-	switch len(names) {
-	case 0:
-		return nil, fmt.Errorf("there is no log of a machine %s", name)
-	case 1:
-		return found, nil
-	}
-	return nil, fmt.Errorf("%s may be %s: use more of its name", name, strings.Join(names, " or "))
+// baseName is the name that the machine of a log has or had.
+func baseName(l state.SessionLog) string {
+	name, _, _ := strings.Cut(l.Machine, "~")
+	return name
 }
 
-func hasMachine(all []state.SessionLog, name string) bool {
-	for _, l := range all {
-		if l.Machine == name {
-			return true
+// isPast says of a log that its machine is not, or no longer, one of those here.
+func isPast(l state.SessionLog) bool { return strings.Contains(l.Machine, "~") }
+
+// logsOf returns the logs of the machine that a name means: the one that is called
+// so, also with the time when it was made; the last one that was; or else the one
+// whose name begins so. Without a name it returns those of all machines that run,
+// or else all.
+func logsOf(all []state.SessionLog, name string) ([]state.SessionLog, error) {
+	some := func(of []state.SessionLog, ok func(state.SessionLog) bool) (found []state.SessionLog) {
+		for _, l := range of {
+			if ok(l) {
+				found = append(found, l)
+			}
+		}
+		return found
+	}
+	here := some(all, func(l state.SessionLog) bool { return !isPast(l) })
+	if name == "" {
+		if len(here) > 0 {
+			return here, nil
+		}
+		return all, nil
+	}
+	exact := func(l state.SessionLog) bool { return l.Machine == name }
+	begins := func(l state.SessionLog) bool { return strings.HasPrefix(l.Machine, name) }
+	for _, found := range [][]state.SessionLog{
+		some(all, exact), lastMade(some(all, func(l state.SessionLog) bool { return baseName(l) == name })),
+		some(here, begins), some(all, begins),
+	} {
+		if len(found) > 0 {
+			return onlyOne(found, name)
 		}
 	}
-	return false
+	return nil, fmt.Errorf("there is no log of a machine %s", name)
+}
+
+// lastMade returns the logs of the last machine among those of one name.
+func lastMade(all []state.SessionLog) (found []state.SessionLog) {
+	for _, l := range all {
+		if l.Machine == all[len(all)-1].Machine { // they are sorted
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// onlyOne returns the logs of the one machine, by its last one, that they are of.
+func onlyOne(found []state.SessionLog, name string) ([]state.SessionLog, error) {
+	var names []string
+	for _, l := range found {
+		if !slices.Contains(names, baseName(l)) {
+			names = append(names, baseName(l))
+		}
+	}
+	if len(names) > 1 {
+		return nil, fmt.Errorf("%s may be %s: use more of its name", name, strings.Join(names, " or "))
+	}
+	return lastMade(found), nil
 }
 
 // listLogs is one line for each log.

@@ -87,11 +87,23 @@ func (a *app) list(asJSON bool) error {
 		return e.Encode(rows)
 	}
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(a.err, "no machine runs")
+		_, err := fmt.Fprintln(a.err, "no machine runs"+a.lostWords())
 		return err
 	}
 	_, err = io.WriteString(a.out, table(all))
 	return err
+}
+
+// lostWords tell of machines that are gone though nobody has ended them.
+func (a *app) lostWords() string {
+	lost, _ := a.dirs.LostMachines() // those that cannot be read are no news
+	switch len(lost) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(": %s is gone, as after a reboot of the host; 'snug log %[1]s' tells what happened in it", lost[0].Name)
+	}
+	return fmt.Sprintf(": %d are gone, as after a reboot of the host; 'snug log' tells what happened in them", len(lost))
 }
 
 func (h *holding) listed() listed {

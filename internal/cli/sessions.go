@@ -38,7 +38,8 @@ func (a *app) find(ctx context.Context, arg string) (chosen, error) {
 	if err != nil {
 		return chosen{}, err
 	}
-	return choose(all, arg, a.dirs.LastUsed(folder()))
+	c, err := choose(all, arg, a.dirs.LastUsed(folder()))
+	return c, a.orLost(err)
 }
 
 // consulter asks a keeper something.
@@ -232,7 +233,7 @@ func called(all []holding, name string) ([]holding, error) {
 	}
 	switch len(begin) {
 	case 0:
-		return nil, fmt.Errorf("no machine %s runs: 'snug ls' lists those that do", name)
+		return nil, &notRunningError{name}
 	case 1:
 		return begin, nil
 	}

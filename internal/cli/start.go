@@ -244,10 +244,14 @@ func (a *app) ending(name string) bool {
 }
 
 // reap gives machines whose keeper was killed another one, and removes what is
-// left of dead ones. What cannot be done now is tried again by the next command;
-// it must not keep this one from its work.
+// left of dead ones but their logs. What cannot be done now is tried again by the
+// next command; it must not keep this one from its work.
 func (a *app) reap(ctx context.Context) {
-	orphans, err := a.dirs.Reap(ctx, func(m state.Machine) { _ = m.RemoveSessionLogs() })
+	died := false
+	orphans, err := a.dirs.Reap(ctx, func(state.Machine) { died = true })
+	if died {
+		err = errors.Join(err, a.dirs.PruneLogs(ctx))
+	}
 	for _, m := range orphans {
 		err = errors.Join(err, a.revive(ctx, m))
 	}
@@ -269,7 +273,7 @@ func (a *app) revive(ctx context.Context, m state.Machine) error {
 	defer func() { _ = lock.Close() }()
 	var spec machineSpec
 	if err := m.ReadConfig(&spec); err != nil || spec.lesser() { // the programs of a lesser bridge have died with the keeper
-		return a.endOrphan(ctx, m)
+		return a.endOrphan(ctx, m, lock)
 	}
 	if err := m.SetAdopting(); err != nil {
 		return err
@@ -285,8 +289,8 @@ func (a *app) revive(ctx context.Context, m state.Machine) error {
 }
 
 // endOrphan ends a machine whose keeper is dead. The caller holds the keeper's
-// lock.
-func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
+// lock. The logs stay.
+func (a *app) endOrphan(ctx context.Context, m state.Machine, lock *os.File) error {
 	orphan, err := a.adopt(ctx, m)
 	if err != nil {
 		return err
@@ -296,7 +300,7 @@ func (a *app) endOrphan(ctx context.Context, m state.Machine) error {
 			return err
 		}
 	}
-	return errors.Join(m.RemoveSessionLogs(), m.Remove(ctx))
+	return m.Remove(ctx, lock)
 }
 
 // adopt takes a machine over from a keeper that is dead. It returns none if

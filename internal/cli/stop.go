@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,12 +35,16 @@ func (a *app) rmCommand() *cobra.Command {
 		Short: "Remove machines whatever state they are in, or sessions that have ended",
 		Long: `Rm removes machines with all their sessions: like 'snug stop', and with force
 where that does not help. With a session, it drops what is kept of one that ended
-while nobody looked.`,
+while nobody looked.
+
+Of a machine that a reboot or a crash has ended, rm removes the logs. MACHINE~TIME,
+as 'snug log' lists it, tells several of one name apart.`,
 		Example: `  snug rm dev
-  snug rm dev/2`,
+  snug rm dev/2
+  snug rm dev~20260102T030405Z`,
 		Args:              cobra.MinimumNArgs(1),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.each(args, a.rm) },
-		ValidArgsFunction: a.completeMachine,
+		ValidArgsFunction: a.completeRemovable,
 	}
 }
 
@@ -68,6 +73,9 @@ func (a *app) end(ctx context.Context, m state.Machine) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*endingPatience)
 	defer cancel()
 	defer a.waiting("waiting for the end of " + m.Name)()
+	if err := m.SetEnding(); err != nil {
+		return fmt.Errorf("end machine %s: %w", m.Name, err)
+	}
 	pid, err := m.ReadPID()
 	if err != nil {
 		return fmt.Errorf("machine %s has no keeper yet: try again: %w", m.Name, err)
@@ -81,12 +89,17 @@ func (a *app) end(ctx context.Context, m state.Machine) error {
 	return nil
 }
 
-// rm removes a machine, or an ended session of one.
+// rm removes a machine, an ended session of one, or the logs of one that is lost.
 func (a *app) rm(ctx context.Context, arg string) error {
 	if strings.Contains(arg, "/") {
 		return a.rmSession(ctx, arg)
 	}
 	m, err := a.living(ctx, arg)
+	if err != nil || m.Name != arg {
+		if found, errLost := a.rmLost(ctx, arg); found {
+			return errLost
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -123,10 +136,10 @@ func (a *app) force(ctx context.Context, m state.Machine) error {
 		lock, err := m.Adopt(ctx)
 		if err == nil {
 			defer func() { _ = lock.Close() }()
-			return a.endOrphan(ctx, m)
+			return a.endOrphan(ctx, m, lock)
 		}
 		if life, _ := m.Life(ctx); life == state.Dead {
-			return errors.Join(m.RemoveSessionLogs(), m.Remove(ctx))
+			return m.RemoveDead(ctx)
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("machine %s cannot be removed: %w", m.Name, err)
@@ -148,7 +161,7 @@ func (a *app) living(ctx context.Context, name string) (state.Machine, error) {
 	}
 	found, err := called(all, name)
 	if err != nil || name == "" {
-		return state.Machine{}, errors.Join(err, emptyName(name))
+		return state.Machine{}, cmp.Or(a.orLost(err), emptyName(name))
 	}
 	return found[0].machine, nil
 }

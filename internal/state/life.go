@@ -54,7 +54,7 @@ func (d Dirs) Claim(ctx context.Context, name string) (Machine, *os.File, error)
 		return Machine{}, nil, err
 	}
 	defer unlock()
-	keeper, err := m.claim()
+	keeper, err := m.claim(ctx)
 	return m, keeper, err
 }
 
@@ -70,7 +70,7 @@ func (d Dirs) ClaimNext(ctx context.Context, names func(n int) string) (Machine,
 		if err != nil {
 			return Machine{}, nil, err
 		}
-		keeper, err := m.claim()
+		keeper, err := m.claim(ctx)
 		if taken := (*TakenError)(nil); errors.As(err, &taken) {
 			continue
 		}
@@ -79,7 +79,7 @@ func (d Dirs) ClaimNext(ctx context.Context, names func(n int) string) (Machine,
 }
 
 // claim is Claim under the runtime lock. The name of a dead machine is free.
-func (m Machine) claim() (*os.File, error) {
+func (m Machine) claim(ctx context.Context) (*os.File, error) {
 	life, err := m.life()
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (m Machine) claim() (*os.File, error) {
 	if life != Dead {
 		return nil, &TakenError{m.Name}
 	}
-	if err := m.remove(); err != nil {
+	if err := m.remove(ctx); err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(m.Dir, 0o700); err != nil {
@@ -95,7 +95,7 @@ func (m Machine) claim() (*os.File, error) {
 	}
 	keeper, err := TryLock(m.KeeperLock())
 	if err != nil {
-		return nil, errors.Join(err, m.remove())
+		return nil, errors.Join(err, m.remove(ctx))
 	}
 	return keeper, nil
 }
@@ -155,8 +155,9 @@ func (d Dirs) Machines(ctx context.Context) ([]Machine, error) {
 	return alive, err
 }
 
-// Reap removes the folders of dead machines and returns the orphaned ones, for
-// the caller to Adopt: then it keeps them or ends them. Reap calls dead, unless
+// Reap removes the folders of dead machines, which are lost then if they left
+// logs, and returns the orphaned ones, for the caller to Adopt: then it keeps them
+// or ends them. Reap calls dead, unless
 // nil, on each dead machine before its folder goes; dead must not call back into
 // this package's locked methods. A folder that cannot be removed does not keep
 // the others from being reaped: the error names every such one.
@@ -169,7 +170,7 @@ func (d Dirs) Reap(ctx context.Context, dead func(Machine)) (orphans []Machine, 
 			if dead != nil {
 				dead(m)
 			}
-			return m.remove()
+			return m.remove(ctx)
 		case Kept:
 		}
 		return nil

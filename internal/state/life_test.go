@@ -222,7 +222,7 @@ func TestConfigIsWrittenWhole(t *testing.T) {
 			t.Errorf("read %v, %v, want %v", got, err, want)
 		}
 	}
-	if err := m.Remove(ctx); err != nil {
+	if err := m.Remove(ctx, keeper); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.ReadConfig(new(config)); err == nil {

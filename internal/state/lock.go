@@ -21,15 +21,7 @@ const lockPoll = 2 * time.Millisecond
 // Lock takes the lock on path for a critical section, making the file where it
 // is missing, and returns its unlock. It waits for as long as ctx allows.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := TryLock(path)
-	for errors.Is(err, ErrLocked) {
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for lock %s, which another snug process holds: %w", path, ctx.Err())
-		case <-time.After(lockPoll):
-		}
-		f, err = TryLock(path)
-	}
+	f, err := hold(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +31,20 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 		_ = flock(f, unix.LOCK_UN)
 		_ = f.Close()
 	}, nil
+}
+
+// hold is TryLock that waits for as long as ctx allows.
+func hold(ctx context.Context, path string) (*os.File, error) {
+	f, err := TryLock(path)
+	for errors.Is(err, ErrLocked) {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for lock %s, which another snug process holds: %w", path, ctx.Err())
+		case <-time.After(lockPoll):
+		}
+		f, err = TryLock(path)
+	}
+	return f, err
 }
 
 // TryLock takes the lock on path as a sign of life, making the file where it is

@@ -76,6 +76,17 @@ func (m Machine) Adopting() bool {
 	return err == nil
 }
 
+// SetEnding says that somebody ends the machine: whoever removes its folder, removes
+// its logs as well.
+func (m Machine) SetEnding() error { return replaceFile(m.ending(), nil) }
+
+// Ending reports whether somebody ends the machine.
+func (m Machine) Ending() bool {
+	_, err := os.Lstat(m.ending())
+	return err == nil
+}
+
+func (m Machine) ending() string    { return filepath.Join(m.Dir, "ending") }
 func (m Machine) adopting() string  { return filepath.Join(m.Dir, "adopting") }
 func (m Machine) elsewhere() string { return filepath.Join(m.Dir, "elsewhere") }
 
@@ -90,22 +101,53 @@ func (m Machine) LockMachine(ctx context.Context) (*os.File, error) {
 	return TryLock(m.Lock())
 }
 
-// Remove removes the folder. It is for whoever holds the keeper's lock, once
-// the machine is gone; the name is free from then on.
-func (m Machine) Remove(ctx context.Context) error {
+// HeldBy reports whether the folder is still the one whose keeper's lock is given.
+// Who removes it under a keeper, as systemd does at a user's last logout, makes
+// room for another machine of the name.
+func (m Machine) HeldBy(keeper *os.File) bool { return names(m.KeeperLock(), keeper) }
+
+// Remove removes the folder, unless it is another machine's by now. It is for
+// whoever holds the keeper's lock, once the machine is gone; the name is free from
+// then on.
+func (m Machine) Remove(ctx context.Context, keeper *os.File) error {
+	if !m.HeldBy(keeper) {
+		return nil
+	}
 	unlock, err := m.dirs.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return m.remove()
+	if !m.HeldBy(keeper) {
+		return nil
+	}
+	return m.remove(ctx)
 }
 
-func (m Machine) remove() error {
+// RemoveDead removes the folder of a machine that has died by itself, and leaves
+// that of one that lives: another may have taken the name.
+func (m Machine) RemoveDead(ctx context.Context) error {
+	unlock, err := m.dirs.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if life, err := m.life(); err != nil || life != Dead {
+		return err
+	}
+	return m.remove(ctx)
+}
+
+// remove removes the folder. The logs go with a machine that somebody has ended.
+func (m Machine) remove(ctx context.Context) error {
+	var err error
+	if name := m.logName(); name != "" && m.Ending() {
+		err = m.dirs.removeLog(ctx, name, func() bool { return true })
+	}
 	if err := os.RemoveAll(m.Dir); err != nil {
 		return fmt.Errorf("remove machine folder: %w", err)
 	}
-	return nil
+	return err
 }
 
 // WriteConfig writes v as the machine's config.json. A reader sees the old file

@@ -9,14 +9,20 @@
 //	        machine.lock    held by QEMU for life: held means alive
 //	        elsewhere       there: the machine is behind a tool, and no lock tells of it
 //	        adopting        there: a keeper takes the machine over, and answers nobody yet
+//	        ending          there: somebody ends the machine, with its logs
+//	        log             the name of its folder of logs
 //	        keeper.pid      the keeper's process id, true while keeper.lock is held
 //	        keeper.log      what the keeper had to say
 //	        config.json     how the machine was asked for
 //	        ssh.sock        the keeper's endpoint for viewers
 //	        link.sock, qmp.sock, console.sock, qemu.stderr   (sandbox/qemu's own)
 //	$XDG_STATE_HOME/snug, else ~/.local/state/snug
-//	    log/NAME/N/         the log of session N of a machine, as internal/sessionlog
-//	                        writes it, gone with the session
+//	    log/lock            held while a folder of logs is made, taken over or removed
+//	    log/NAME~TIME/      the logs of the machine that was made at TIME (UTC)
+//	        N/              that of session N, as internal/sessionlog writes it, gone
+//	                        with the session
+//	        lock            held by the keeper
+//	        machine         a link to the machine's folder
 //	    trace/              files of --debug, the last 20
 //	    last/HASH           which session was last used in a folder, for 90 days
 //	$XDG_CACHE_HOME/snug, else ~/.cache/snug
@@ -37,6 +43,14 @@
 //
 // A machine behind another tool has no process here that could hold its lock: it
 // is Orphaned as soon as its keeper is gone, and for the next command to end.
+//
+// # Whose logs are whose
+//
+// A folder of logs is in use while a keeper holds its lock, or the folder of its
+// machine, to which it links, names it: so neither the logs of an orphan nor those
+// of a keeper whose runtime folder was removed are lost. Once neither is so, the
+// machine is lost: nobody has ended it, and a reboot or a crash took all of it. Its
+// logs stay, the last 20 of them for at most 30 days, to be read.
 //
 // Claims, adoptions, removals and every look at the two locks happen under the
 // runtime folder's lock, so that none of them sees another half done.
