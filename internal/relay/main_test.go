@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := goleak.Find(sandboxtest.Stranded()); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

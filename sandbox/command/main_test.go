@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/snugvm/snug/sandbox/sandboxtest"
 	"go.uber.org/goleak"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := goleak.Find(sandboxtest.Stranded()); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

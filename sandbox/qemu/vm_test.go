@@ -20,6 +20,7 @@ import (
 	"github.com/snugvm/snug/internal/guestinit"
 	"github.com/snugvm/snug/internal/machine"
 	"github.com/snugvm/snug/sandbox/qemu"
+	"github.com/snugvm/snug/sandbox/sandboxtest"
 	"go.uber.org/goleak"
 )
 
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 			exit(startAndLeave(os.Args[2], os.Args[3], os.Args[4]))
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, sandboxtest.Stranded())
 }
 
 func exit(err error) {

@@ -13,7 +13,7 @@ import (
 
 var trials = flag.Int("trials", 20, "how often tests repeat what may fail by chance")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, sandboxtest.Stranded()) }
 
 func TestMachineWithoutASandbox(t *testing.T) {
 	sandboxtest.Run(t, func(t *testing.T) sandboxtest.Subject {
