@@ -171,6 +171,10 @@ func TestSSH(t *testing.T) {
 	needBoxes(t)
 	b := box.SSH(t)
 	carriesBytes(t, b, "cat; echo apart >&2; exit 42")
+	// A login runs no start-up file of whoever runs the tests.
+	if got := run(t, b.Command("sh", "-c", "cd && ls -A"), ""); got.stdout != "" || got.status != 0 {
+		t.Errorf("a login's home has %+v", got)
+	}
 	c := ptytest.Start(t, terminal.Size{Rows: 41, Cols: 137}, b.Tool(append(b.Prefix(true, "root"), "stty", "size")...))
 	c.Expect("41 137")
 	if got := c.Wait(); got != 0 {

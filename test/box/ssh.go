@@ -12,18 +12,21 @@ import (
 )
 
 // SSH returns this machine itself, behind an SSH server on a loopback port, with keys that end with it. It has no
-// options: what a login finds is the machine's own root and shell, but for a /dev/shm that ends with the box.
+// options: what a login finds is the machine's own root and shell, but for a /dev/shm and a home that end with the box.
 func SSH(t testing.TB) *Box {
 	t.Helper()
 	ssh, sshd := need(t, "ssh", "openssh-client"), need(t, "sshd", "openssh-server")
 	need(t, "ssh-keygen", "openssh-client")
 	port := freePort(t)
 	// The server's process namespace ends with the cell, and with it every login. A root without a password, as in
-	// many a container, may be locked: to a server without PAM this one is not.
+	// many a container, may be locked: to a server without PAM this one is not. Its own home would have each login run
+	// what is in its shell's start-up files, which is anything, and may not bear to be killed.
 	c := newCell(t, 0, []string{"--pid", "--fork", "--kill-child", "--mount-proc"}, `
 		mkdir -m 755 /run/sshd
 		mount -t tmpfs -o mode=1777 shm /dev/shm
 		sed 's/^root:[^:]*:/root:*:/' /etc/shadow >shadow && mount --bind shadow /etc/shadow
+		mkdir -m 700 home
+		awk -F: -v OFS=: -v home="$PWD/home" '$1 == "root" { $6 = home } 1' /etc/passwd >passwd && mount --bind passwd /etc/passwd
 		for key in host user; do ssh-keygen -q -t ed25519 -N '' -C '' -f "$key"; done
 		printf '[127.0.0.1]:%d %s\n' "$2" "$(cat host.pub)" >known_hosts
 		cat >sshd_config <<-END
