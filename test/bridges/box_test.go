@@ -69,8 +69,13 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 		}
 		for n := range 5 {
 			c.Resize(terminal.Size{Rows: uint16(50 + n), Cols: 100})
+			if bridge == "native" { // podman's client sometimes loses the last of many, and is deaf from then on
+				c.Expect(fmt.Sprintf("now %d 100", 50+n))
+			}
 		}
-		c.Expect("now 54 100")
+		if bridge == "stty" {
+			c.Expect("now 54 100")
+		}
 	}
 	c.Send("42\r")
 	if got := c.Wait(); got != 42 {

@@ -27,17 +27,9 @@ var leaving = map[string]func(r *rig.Rig, tm *ptytest.Tmux){
 	"the pane is killed":       func(r *rig.Rig, tm *ptytest.Tmux) { rig.Must(r.T, syscall.Kill(tm.PanePid(), syscall.SIGKILL)) },
 	"kill -9 of the viewer":    func(r *rig.Rig, _ *ptytest.Tmux) { r.Signal(rig.Viewer, syscall.SIGKILL) },
 	"SIGHUP":                   func(r *rig.Rig, _ *ptytest.Tmux) { r.Signal(rig.Viewer, syscall.SIGHUP) },
-	"~d":                       func(_ *rig.Rig, tm *ptytest.Tmux) { slowly(tm, "~d") },
+	"~d":                       func(_ *rig.Rig, tm *ptytest.Tmux) { tm.Keys("~d") },
 	"snug detach is run":       func(r *rig.Rig, _ *ptytest.Tmux) { r.Pipe(r.Command("detach"), "") },
 	"another viewer steals it": func(r *rig.Rig, _ *ptytest.Tmux) { stolen(r) },
-}
-
-// slowly types at a person's pace: an escape counts where each key comes alone.
-func slowly(tm *ptytest.Tmux, keys string) {
-	for _, key := range keys {
-		time.Sleep(200 * time.Millisecond)
-		tm.Type(string(key))
-	}
 }
 
 func stolen(r *rig.Rig) {
@@ -84,7 +76,7 @@ func inTheShell(tm *ptytest.Tmux) {
 func inVim(tm *ptytest.Tmux) {
 	tm.WaitText("return 42")
 	tm.Send("Down", "Down", "Right", "Right")
-	tm.WaitFor("the cursor", func(string) bool { _, row := tm.Cursor(); return row == 2 })
+	tm.WaitFor("the cursor", func(string) bool { col, row := tm.Cursor(); return col == 6 && row == 2 })
 }
 
 func inHtop(tm *ptytest.Tmux) {

@@ -25,6 +25,7 @@ type Console struct {
 	t       testing.TB
 	cmd     *exec.Cmd
 	master  *os.File
+	tty     string // the slave's path
 	before  *terminal.State
 	timeout time.Duration
 	log     *transcript
@@ -64,7 +65,7 @@ func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 		t.Fatalf("start %v: %v", cmd.Args, err)
 	}
 	c := &Console{
-		t: t, cmd: cmd, master: master, before: before, timeout: DefaultTimeout, log: newTranscript(),
+		t: t, cmd: cmd, master: master, tty: slave.Name(), before: before, timeout: DefaultTimeout, log: newTranscript(),
 		exited: make(chan struct{}), closed: make(chan struct{}), arrived: make(chan struct{}),
 	}
 	c.joined.Go(c.read)

@@ -148,11 +148,11 @@ func TestATerminalHasNoSizeAndHearsOfNone(t *testing.T) {
 		sandboxtest.BuildProbe(t, filepath.Join(r.Rootfs("dev"), "bin"))
 		c := ptytest.Start(t, terminal.Size{Rows: 41, Cols: 137}, r.Command(words("machine exec --name dev -it --", "sh", "-c",
 			"snug-probe size; read line; snug-probe size")...))
-		c.ExpectRegexp(`\b0 0\b`)
+		c.Expect("size 0 0 0 0\r\n")
 		c.Resize(terminal.Size{Rows: 50, Cols: 100})
 		time.Sleep(200 * time.Millisecond) // nothing tells that a size was not heard of
 		c.Send("\r")
-		c.ExpectRegexp(`\b0 0\b`)
+		c.Expect("size 0 0 0 0\r\n")
 		if got := c.Wait(); got != 0 {
 			t.Errorf("status %d", got)
 		}

@@ -2,20 +2,7 @@
 
 package vm
 
-import (
-	"testing"
-	"time"
-
-	"github.com/snugvm/snug/test/ptytest"
-)
-
-// keys types each key by itself: only then is it an escape.
-func keys(c *ptytest.Console, typed string) {
-	for _, key := range typed {
-		time.Sleep(200 * time.Millisecond) // a person's pace
-		c.Send(string(key))
-	}
-}
+import "testing"
 
 func TestEscapesHelpAndDetach(t *testing.T) {
 	r := newRig(t)
@@ -25,11 +12,11 @@ func TestEscapesHelpAndDetach(t *testing.T) {
 
 	c.Send("\r~.\r") // in one go: pasted, not typed
 	c.Expect("~.\r\n")
-	keys(c, "\r~~x\r")
+	c.Keys("\r~~x\r")
 	c.Expect("~x\r\n")
-	keys(c, "~?")
+	c.Keys("~?")
 	c.Expect("~d  detach")
-	keys(c, "~d")
+	c.Keys("~d")
 	c.Expect("detached")
 	if status := c.Wait(); status != 0 {
 		t.Errorf("exit status %d after ~d, want 0", status)
@@ -46,7 +33,7 @@ func TestEscapeEndsTheSession(t *testing.T) {
 	r := newRig(t)
 	c := r.Console(r.run("--", "sh", "-c", "echo up; exec cat"))
 	c.Expect("up\r\n")
-	keys(c, "~.")
+	c.Keys("~.")
 	if status := c.Wait(); status != 255 {
 		t.Errorf("exit status %d after ~., want 255", status)
 	}

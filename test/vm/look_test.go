@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/snugvm/snug/screen"
 	"github.com/snugvm/snug/test/ptytest"
@@ -65,9 +64,10 @@ func drawn(lines string) *screen.Screen {
 func vimIsSeen(t *testing.T, r *rig) {
 	r.Write("poem.c", "int main(void) { return 42; } /* 世界 e\u0301 🙂 */\n\nchar *s = \"text\";\n", 0o644)
 	tm := r.tmux(`exec $SNUG exec box -- vim -N -u NONE -i NONE -c 'syntax on' -c 'set ls=2 number' poem.c`)
-	tm.WaitText("3L, 71B")
+	tm.WaitText("char *s") // vim says before what it has read
 	tm.Send("Enter")
-	tm.WaitFor("the cursor in the second line", func(string) bool { _, row := tm.Cursor(); return row == 1 })
+	tm.WaitFor("the cursor in the second line", func(string) bool { col, row := tm.Cursor(); return col == 4 && row == 1 })
+	user.Settled(t, tm) // vim asks of a terminal how wide its signs are, and draws again
 	text, colours := tm.Capture(), tm.CaptureCells()
 	killPane(t, tm)
 
@@ -100,15 +100,6 @@ func killPane(t *testing.T, tm *ptytest.Tmux) {
 	tm.WaitFlag("pane_dead", true)
 }
 
-// detach leaves a session at a person's pace: each key is to come alone.
-func detach(tm *ptytest.Tmux) {
-	for _, key := range "\r~d" {
-		time.Sleep(200 * time.Millisecond)
-		tm.Type(string(key))
-	}
-	tm.WaitFlag("pane_dead", true)
-}
-
 // svgIsSound checks that the image is XML and shows what vim does.
 func svgIsSound(t *testing.T, svg string) {
 	t.Helper()
@@ -138,7 +129,8 @@ func htopIsSeen(t *testing.T, r *rig) {
 	tm.WaitText("F10Quit")
 	keys := row(tm.Capture(), int(user.Size.Rows)-1)
 	colours := drawn(tm.CaptureCells())
-	detach(tm)
+	tm.Keys("\r~d")
+	tm.WaitFlag("pane_dead", true)
 	text := r.screen("box/3", "--text")
 	if got := row(text, int(user.Size.Rows)-1); got != keys {
 		t.Errorf("the last row is %q, the pane showed %q", got, keys)
@@ -162,7 +154,7 @@ printf '\033[6n'; IFS= read -rsd R a; printf '\033[c'; IFS= read -rsd c b; echo 
 func shellIsAnswered(t *testing.T, r *rig) {
 	c := r.Console(r.Command("exec", "box", "--", "bash", "-c", asksAlone))
 	c.Expect("up")
-	keys(c, "\r~d")
+	c.Keys("\r~d")
 	c.Expect("detached")
 	r.Write("alone", "", 0o644)
 	if got := r.AwaitFile("told"); got != "6;1 ?64;6;21;22;28\n" {
