@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +217,34 @@ func TestLogsThatAreInUseAreNotLost(t *testing.T) {
 		t.Error(err)
 	}
 	wantLost(t, d, unreaped.log())
+}
+
+// Machines of one name come and go in many runtime folders, and each prunes.
+func TestPruningNeverMeetsAMachineThatIsBeingMade(t *testing.T) {
+	d, ctx := dirs(t), patience(t)
+	var making sync.WaitGroup
+	for range 3 {
+		other := withRuntime(t, d)
+		making.Go(func() {
+			for range keptLost {
+				k := keep(t, other, "web-1", "1")
+				if err := other.PruneLogs(ctx); err != nil {
+					t.Error(err)
+				}
+				if !hasSessions(k.logs.Dir) {
+					t.Errorf("%s was pruned while its machine lived", k.log())
+				}
+				k.leave(t)
+			}
+		})
+	}
+	making.Wait()
+	if err := d.PruneLogs(ctx); err != nil {
+		t.Error(err)
+	}
+	if lost, err := d.LostMachines(); err != nil || len(lost) != keptLost {
+		t.Errorf("%d are lost, %v", len(lost), err)
+	}
 }
 
 func TestAMachineThatWasEndedLeavesNoLogs(t *testing.T) {

@@ -44,6 +44,9 @@
 // A machine behind another tool has no process here that could hold its lock: it
 // is Orphaned as soon as its keeper is gone, and for the next command to end.
 //
+// Claims, adoptions, removals and every look at the two locks happen under the
+// runtime folder's lock, so that none of them sees another half done.
+//
 // # Whose logs are whose
 //
 // A folder of logs is in use while a keeper holds its lock, or the folder of its
@@ -51,9 +54,6 @@
 // of a keeper whose runtime folder was removed are lost. Once neither is so, the
 // machine is lost: nobody has ended it, and a reboot or a crash took all of it. Its
 // logs stay, the last 20 of them for at most 30 days, to be read.
-//
-// Claims, adoptions, removals and every look at the two locks happen under the
-// runtime folder's lock, so that none of them sees another half done.
 package state
 
 import (

@@ -23,10 +23,7 @@ func (m Machine) WatchFolder() (removed <-chan struct{}, stop func(), err error)
 	changes := make(chan struct{}, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for event := range w.Events { // until w is closed
-			if !event.Has(fsnotify.Remove) && !event.Has(fsnotify.Rename) {
-				continue
-			}
+		for awaitRemoval(w) {
 			select {
 			case changes <- struct{}{}:
 			default: // an earlier one is still to be heeded
@@ -34,6 +31,21 @@ func (m Machine) WatchFolder() (removed <-chan struct{}, stop func(), err error)
 		}
 	})
 	return changes, func() { _ = w.Close(); wg.Wait() }, nil
+}
+
+// awaitRemoval waits until something may have been removed. It returns false once
+// w is closed.
+func awaitRemoval(w *fsnotify.Watcher) bool {
+	for {
+		select {
+		case event, ok := <-w.Events:
+			if !ok || event.Has(fsnotify.Remove) || event.Has(fsnotify.Rename) {
+				return ok
+			}
+		case _, ok := <-w.Errors: // events may have been lost
+			return ok
+		}
+	}
 }
 
 // HoldRuntime keeps the runtime folder from being cleaned up by its age, as
