@@ -10,9 +10,6 @@ func (k *Keeper) Die() {
 		s.typing.Lock()
 		s.journal.writing.Lock()
 		s.mu.Lock()
-		if s.journal.log != nil {
-			_ = s.journal.log.Close()
-		}
 	}
 	k.mu.Lock()
 	k.users = 0       // nobody is let in, and nobody is told why
@@ -23,6 +20,11 @@ func (k *Keeper) Die() {
 	k.mu.Unlock()
 	k.link.fail(errors.New("the keeper has died"))
 	for _, s := range all {
+		// Only now: what cannot be logged must not be acknowledged to the agent,
+		// which would forget it.
+		if s.journal.log != nil {
+			_ = s.journal.log.Close()
+		}
 		s.mu.Unlock()
 		s.journal.writing.Unlock()
 		s.typing.Unlock()

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,20 +18,57 @@ import (
 	"github.com/snugvm/snug/internal/wire"
 )
 
-// weak is a link that carries so many bytes from the guest, at most so many at a
-// time, and then stalls until it is closed or freed.
-type weak struct {
-	io.ReadWriteCloser
+// meter lets so many bytes pass, at most so many at a time, and then stalls until
+// it is freed.
+type meter struct {
 	limit, step int64
 	carried     atomic.Int64
 	stalls      chan struct{} // closed once it stalls
 	freed       chan struct{} // closed to have it go on
-	closed      chan struct{}
-	once, twice sync.Once
+	once        sync.Once
 }
 
+func newMeter(limit, step int64) *meter {
+	return &meter{limit: limit, step: step, stalls: make(chan struct{}), freed: make(chan struct{})}
+}
+
+// take returns how many of n bytes may pass now; none once closed is.
+func (m *meter) take(n int, closed <-chan struct{}) (int, error) {
+	left := m.limit - m.carried.Load()
+	if left <= 0 {
+		m.once.Do(func() { close(m.stalls) })
+		select {
+		case <-m.freed:
+			left = m.step
+		case <-closed:
+			return 0, io.ErrClosedPipe
+		}
+	}
+	return int(min(int64(n), left, m.step)), nil
+}
+
+// stalled reports whether it stalls, or has.
+func (m *meter) stalled() bool {
+	select {
+	case <-m.stalls:
+		return true
+	default:
+		return false
+	}
+}
+
+// weak is a stream that has a meter in one direction.
+type weak struct {
+	io.ReadWriteCloser
+	*meter      // of what is read, or with writes of what is written
+	writes      bool
+	closed      chan struct{}
+	onceClosing sync.Once
+}
+
+// newWeak is a link that carries so many bytes from the guest.
 func newWeak(limit, step int64) *weak {
-	return &weak{limit: limit, step: step, stalls: make(chan struct{}), freed: make(chan struct{}), closed: make(chan struct{})}
+	return &weak{meter: newMeter(limit, step), closed: make(chan struct{})}
 }
 
 // over puts the weak link in place of one.
@@ -38,28 +77,53 @@ func (w *weak) over(link io.ReadWriteCloser) io.ReadWriteCloser {
 	return w
 }
 
-// Read takes from the guest.
+// Read takes from the other end.
 func (w *weak) Read(p []byte) (int, error) {
-	left := w.limit - w.carried.Load()
-	if left <= 0 {
-		w.once.Do(func() { close(w.stalls) })
-		select {
-		case <-w.freed:
-			left = w.step
-		case <-w.closed:
-			return 0, io.ErrClosedPipe
-		}
+	if w.writes {
+		return w.ReadWriteCloser.Read(p)
 	}
-	n, err := w.ReadWriteCloser.Read(p[:min(int64(len(p)), left, w.step)])
+	n, err := w.take(len(p), w.closed)
+	if err != nil {
+		return 0, err
+	}
+	n, err = w.ReadWriteCloser.Read(p[:n])
 	w.carried.Add(int64(n))
 	return n, err
 }
 
-// Close closes the host's end.
+// Write gives to the other end.
+func (w *weak) Write(p []byte) (int, error) {
+	if !w.writes {
+		return w.ReadWriteCloser.Write(p)
+	}
+	for done := 0; ; {
+		n, err := w.take(len(p)-done, w.closed)
+		if err != nil {
+			return done, err
+		}
+		n, err = w.ReadWriteCloser.Write(p[done : done+n])
+		w.carried.Add(int64(n))
+		if done += n; err != nil || done == len(p) {
+			return done, err
+		}
+	}
+}
+
+// Close closes this end.
 func (w *weak) Close() error {
-	w.twice.Do(func() { close(w.closed) })
+	w.onceClosing.Do(func() { close(w.closed) })
 	return w.ReadWriteCloser.Close()
 }
+
+// weakConn is a weak stream to a keeper.
+type weakConn struct {
+	net.Conn
+	weak io.ReadWriteCloser
+}
+
+func (c *weakConn) Read(p []byte) (int, error)  { return c.weak.Read(p) }
+func (c *weakConn) Write(p []byte) (int, error) { return c.weak.Write(p) }
+func (c *weakConn) Close() error                { return c.weak.Close() }
 
 const endless = 1 << 40
 
@@ -125,6 +189,81 @@ func dieAt(t *testing.T, link *weak, death func(*rig, *viewer)) {
 	death(r, v)
 	v.ended7(t)
 	startedOnce(t, folder)
+}
+
+// attentive is a program that notes what it hears, and ends as brief does.
+func attentive(folder string) wire.Start {
+	s := onPty(`echo started >>begun; while read -r l; do echo "$l" >>heard; [ "$l" = stop ] && break; seq 200; done; exit 7`)
+	s.Dir = folder
+	return s
+}
+
+// A keeper has said so many bytes, to its agent or to its viewer, or has heard so
+// many, and then dies: what was typed is heard once.
+func TestAKeeperThatDiesRightAfterItSaidOrHeardSomethingDoublesNothing(t *testing.T) {
+	for name, c := range map[string]struct{ fromViewer, writes bool }{
+		"said to the viewer":  {fromViewer: true},
+		"heard of the viewer": {fromViewer: true, writes: true},
+		"said to the agent":   {writes: true},
+		"heard of the agent":  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			meter := func(limit int64) *weak {
+				w := newWeak(limit, endless)
+				w.writes = c.writes
+				return w
+			}
+			whole := meter(endless)
+			greeting, all := typeAndDie(t, whole, c.fromViewer)
+			const deaths = 25
+			for i := range int64(deaths) {
+				at := greeting + (all-greeting)*i/deaths
+				t.Run(fmt.Sprint(at), func(t *testing.T) { typeAndDie(t, meter(at), c.fromViewer) })
+			}
+		})
+	}
+}
+
+// typeAndDie runs attentive over a weak link to the agent, or from the viewer, and
+// has the keeper die where that stalls. It returns what was carried before there
+// was a session, without which a viewer has nothing to come back to, and until the
+// program had answered.
+func typeAndDie(t *testing.T, w *weak, fromViewer bool) (greeting, all int64) {
+	t.Helper()
+	r, folder := newRig(t), t.TempDir()
+	v := &viewer{ready: make(chan struct{}), ran: make(chan error, 1)}
+	if fromViewer {
+		v.over = func(c net.Conn) net.Conn { return &weakConn{c, w.over(c)} }
+	} else {
+		r.machine.through(w.over)
+	}
+	r.boot <- nil
+	v.dial(r)
+	v.over = nil // the next connection is whole
+	if fromViewer {
+		greeting = w.carried.Load()
+	}
+	v.session = wire.NewSession(wire.NewID(), attentive(folder), v)
+	_, _ = v.session.Write([]byte("typed\r"))
+	v.run(r)
+	size := wire.Size{Rows: 24, Cols: 80}
+	await(t, "an answer, or a link that stalls", func() bool { return w.stalled() || strings.Contains(v.shows(size), "199\n200") })
+	all = w.carried.Load()
+	if w.stalled() {
+		r.die()
+		_ = v.conn.Close()
+		v.again(t, r)
+		v.awaitShown(t, size, "199\n200")
+	} else {
+		close(w.freed) // it took fewer bytes this time
+	}
+	_, _ = v.session.Write([]byte("stop\r"))
+	v.ended7(t)
+	startedOnce(t, folder)
+	if got := heard(t, folder); !slices.Equal(got, []string{"typed", "stop"}) {
+		t.Errorf("the program has heard %q", got)
+	}
+	return greeting, all
 }
 
 func TestAKeeperThatDiesWhileItsMachineBootsStartsAProgramOnce(t *testing.T) {

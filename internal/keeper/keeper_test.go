@@ -210,6 +210,7 @@ type viewer struct {
 	session *wire.Session
 	stalled chan struct{} // Output waits while it is open; nil: never
 	accept  func(ssh.NewChannel)
+	over    func(net.Conn) net.Conn // nil: the connection as it is
 
 	mu      sync.Mutex
 	out     [3]bytes.Buffer
@@ -233,6 +234,9 @@ func (v *viewer) dial(r *rig) {
 	c, err := net.Dial("unix", r.socket)
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if v.over != nil {
+		c = v.over(c)
 	}
 	key, err := ssh.NewPublicKey(r.key.Public())
 	if err != nil {
