@@ -1,4 +1,5 @@
-// Package bench measures screen beside other terminal emulators in Go, in the same run and on the same output.
+// Package bench measures screen beside other terminal emulators in Go, and snug beside other ways to a program's terminal:
+// in the same run, on the same output.
 package bench
 
 import (
