@@ -22,8 +22,8 @@ import (
 func TestTheLatestTypistsSizeIsTheSessions(t *testing.T) {
 	needTools(t)
 	r := newRig(t, nil)
-	large := r.Tmux("exec $SNUG " + here + "sh -c 'stty -echo; trap \"stty size\" WINCH; while :; do read -r l && echo heard $l; done'")
-	large.WaitFlag("cursor_flag", true)
+	large := r.Tmux("exec $SNUG " + here + "sh -c 'stty -echo; echo up; trap \"stty size\" WINCH; while :; do read -r l && echo heard $l; done'")
+	large.WaitText("up")
 	large.Line("one")
 	large.WaitText("heard one")
 	small := r.TmuxAt(80, 24, "exec $SNUG attach")
@@ -65,7 +65,7 @@ func TestTheLatestTypistsSizeIsTheSessions(t *testing.T) {
 }
 
 // printing prints 20 MB of lines once it is told to, and then what it has printed.
-const printing = `stty -echo; read -r l; yes 0123456789012345678901234567890123456789 | head -n 500000; touch done; echo the end; read -r l`
+const printing = `stty -echo; echo up; read -r l; yes 0123456789012345678901234567890123456789 | head -n 500000; touch done; echo the end; read -r l`
 
 // A viewer that does not go on holds up neither the program nor another viewer, and
 // shows the screen as soon as it goes on.
@@ -73,7 +73,7 @@ func TestAStoppedViewerHoldsUpNobody(t *testing.T) {
 	needTools(t)
 	r := newRig(t, nil)
 	tm := r.Tmux("exec $SNUG " + here + "sh -c '" + printing + "'")
-	tm.WaitFlag("cursor_flag", true)
+	tm.WaitText("up")
 	stopped := r.PID(rig.Viewer)
 	other := r.Tmux("exec $SNUG attach")
 	r.Eventually("two look", func() bool { return r.List()[0].Sessions[0].Viewers == 2 })
@@ -96,8 +96,7 @@ func TestASlowTerminalIsShownTheScreen(t *testing.T) {
 	needTools(t)
 	r := newRig(t, nil)
 	tm := r.Tmux("exec $SNUG " + here + "sh -c '" + printing + "'")
-	tm.WaitFlag("cursor_flag", true)
-	r.Eventually("it runs", func() bool { return len(r.List()) == 1 && len(r.List()[0].Sessions) == 1 })
+	tm.WaitText("up")
 
 	master, slave, err := pty.Open()
 	rig.Must(t, err)
