@@ -247,7 +247,7 @@ func TestMistakesExitWith125AndSayWhatToDo(t *testing.T) {
 }
 
 func TestHelpAndVersionSucceed(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"help", "run"}, {"version"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"help", "run"}, {"version"}} {
 		if status, stdout, stderr := run(t, args...); status != 0 || !strings.Contains(stdout, "snug") || stderr != "" {
 			t.Errorf("snug %q: status %d, stdout %.60q, stderr %q", args, status, stdout, stderr)
 		}
