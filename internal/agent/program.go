@@ -191,10 +191,11 @@ func (p *program) copyOutput(stream wire.Stream, from *os.File, to *wire.Buffer)
 		if to.WaitSpace() != nil {
 			return
 		}
+		read := from.Read
 		if final {
-			_ = from.SetReadDeadline(time.Now().Add(quiet))
+			read = func(b []byte) (int, error) { return readWithin(from, b, quiet) }
 		}
-		n, err := from.Read(buf)
+		n, err := read(buf)
 		data := buf[:n]
 		if n > 0 && p.files.packets {
 			data = p.unpack(data)

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -118,6 +119,25 @@ func prepareTTY(slave *os.File, modes []byte, size wire.Size, owner int) error {
 		return nil
 	}
 	return setSize(slave, size)
+}
+
+// readWithin reads what comes within a time, and in any case what is there: the time
+// may pass while other processes have the processor. The file does not block.
+func readWithin(f *os.File, b []byte, d time.Duration) (int, error) {
+	_ = f.SetReadDeadline(time.Now().Add(d))
+	n, err := f.Read(b)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	conn, connErr := f.SyscallConn()
+	if connErr != nil {
+		return 0, err
+	}
+	_ = conn.Control(func(fd uintptr) { n, connErr = unix.Read(int(fd), b) })
+	if connErr != nil || n == 0 {
+		return 0, err
+	}
+	return n, nil
 }
 
 // setSize sets the size of the terminal that f is an end of.
