@@ -12,9 +12,14 @@ const (
 	// breath is for how long a terminal may have to show what is under way to
 	// it: so old is a screen, at most, when it begins to be painted.
 	breath = time.Second
-	// lagging is how many rounds in a row make a slow terminal. One may be a
-	// moment in which nobody read.
-	lagging = 3
+	// lagging is how long rounds take altogether that make a slow terminal, with
+	// no more than surely taken quickly since.
+	lagging = 3 * breath
+	// surely is how much is taken quickly by a fast terminal, before the window
+	// doubles; and it is some windows' worth. Less may only have gone to a buffer
+	// on the way: the kernel takes 18 KiB for a pseudo-terminal at once, and then
+	// nothing until all of that was read.
+	surely, someWindows = 32 << 10, 4
 	// fewBreaths is how many windows of output may be left for a slow terminal
 	// to show before it is shown the screen in their place.
 	fewBreaths = 4
@@ -24,8 +29,8 @@ const (
 // the viewer's acknowledgements, in rounds: from when something is sent to when
 // that is acknowledged, and with it all that was under way before.
 //
-// The window, which is how much may be under way, doubles where a window's
-// worth took no more than half a breath, and becomes what is taken in a breath
+// The window, which is how much may be under way, doubles where much was taken in
+// rounds of no more than half a breath each, and becomes what is taken in a breath
 // where a round took longer than that. So it is all of the credit within some
 // milliseconds on a terminal that is fast, and never holds that back. On one that
 // takes 1 KB a second it is what is shown in a second, where all of the credit
@@ -34,8 +39,9 @@ type pace struct {
 	window, most int
 	mark         uint64 // the offset whose acknowledgement ends the round; 0 between rounds
 	began        time.Time
-	flight       uint64 // what was under way when it began, with what began it
-	lags         int    // rounds in a row that took longer than half a breath
+	flight       uint64        // what was under way when it began, with what began it
+	quick        uint64        // what was taken quickly since the window is as it is
+	lagged       time.Duration // that rounds took which were not quick
 }
 
 func newPace(most int) *pace { return &pace{window: min(openingWindow, most), most: most} }
@@ -61,21 +67,25 @@ func (p *pace) acked(offset uint64, now time.Time) {
 	}
 	took := now.Sub(p.began)
 	p.mark = 0
-	switch full := 2*p.flight >= uint64(p.window); {
-	case took > breath:
-		taken := float64(p.flight) * float64(breath) / float64(took)
-		p.window = max(leastWindow, min(p.window, int(taken)))
-		p.lags++
-	case took > breath/2:
-		p.lags++
-	case full: // less than that in a moment says nothing of more
-		p.window = min(2*p.window, p.most)
-		p.lags = 0
+	if took > breath/2 {
+		p.quick = 0
+		p.lagged += took
+		if taken := float64(p.flight) * float64(breath) / float64(took); took > breath {
+			p.window = max(leastWindow, min(p.window, int(taken)))
+		}
+		return
+	}
+	if p.quick += p.flight; p.quick < uint64(max(surely, someWindows*p.window)) {
+		return
+	}
+	p.lagged = 0
+	if 2*p.flight >= uint64(p.window) { // less in a moment says nothing of more
+		p.window, p.quick = min(2*p.window, p.most), 0
 	}
 }
 
 // slow reports whether the window is all that the terminal takes in a breath.
-func (p *pace) slow() bool { return p.lags >= lagging }
+func (p *pace) slow() bool { return p.lagged >= lagging }
 
 // tooMuch reports whether so many bytes, shown one after the other, would be no
 // more than the past by the time that the terminal has them.
