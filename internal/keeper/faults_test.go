@@ -266,6 +266,45 @@ func typeAndDie(t *testing.T, w *weak, fromViewer bool) (greeting, all int64) {
 	return greeting, all
 }
 
+// A keeper has told its viewer so many bytes of all from a program's start to its
+// end, and then dies.
+func TestAKeeperThatDiesWhileItTellsOfAnEndLeavesItToTheNext(t *testing.T) {
+	whole := newWeak(endless, endless)
+	greeting := endAndDie(t, whole)
+	all := whole.carried.Load()
+	const deaths = 40
+	for i := range int64(deaths) {
+		at := greeting + (all-greeting)*i/deaths
+		t.Run(fmt.Sprint(at), func(t *testing.T) { endAndDie(t, newWeak(at, endless)) })
+	}
+}
+
+// endAndDie runs brief for a viewer with a weak way from the keeper, which dies
+// where that stalls, and returns what was carried before there was a session.
+func endAndDie(t *testing.T, w *weak) (greeting int64) {
+	t.Helper()
+	r, folder := newRig(t), t.TempDir()
+	r.boot <- nil
+	v := &viewer{ready: make(chan struct{}), ran: make(chan error, 1)}
+	v.over = func(c net.Conn) net.Conn { return &weakConn{c, w.over(c)} }
+	v.dial(r)
+	v.over = nil // the next connection is whole
+	greeting = w.carried.Load()
+	v.session = wire.NewSession(wire.NewID(), brief(folder), v)
+	v.run(r)
+	select {
+	case <-v.session.Done():
+		close(w.freed)
+	case <-w.stalls:
+		r.die()
+		_ = v.conn.Close()
+		v.again(t, r)
+	}
+	v.ended7(t)
+	startedOnce(t, folder)
+	return greeting
+}
+
 func TestAKeeperThatDiesWhileItsMachineBootsStartsAProgramOnce(t *testing.T) {
 	r, folder := newRig(t), t.TempDir()
 	v := r.view(brief(folder))
