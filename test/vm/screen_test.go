@@ -165,7 +165,9 @@ func pasted() []byte {
 
 func pasteIntoCat(t *testing.T, r *rig, tm *ptytest.Tmux) {
 	content := pasted()
-	tm.Line("stty -echo; echo go; cat >pasted; stty echo; clear; echo done")
+	// In the machine's own memory first: cat writes each line, which the project's
+	// folder, on the host, makes a question and an answer.
+	tm.Line("stty -echo; echo go; cat >/tmp/pasted; mv /tmp/pasted .; stty echo; clear; echo done")
 	tm.WaitText("\ngo\n")
 	tm.Paste(content)
 	tm.Send("C-d")
