@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -83,9 +84,13 @@ func (a *app) startKeeper(ctx context.Context, n naming, spec *machineSpec) (*ke
 	return k, nil
 }
 
-// listen makes a socket with a connection in it.
+// listen makes a socket with a connection in it. It is for whoever holds the
+// keeper's lock: one who held it before may have been killed in the middle of this.
 func listen(name string) (listener *os.File, conn net.Conn, err error) {
 	hidden := name + ".new"
+	if err := os.Remove(hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
 	if err != nil {
 		return nil, nil, err

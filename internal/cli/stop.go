@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -73,7 +74,9 @@ func (a *app) end(ctx context.Context, m state.Machine) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*endingPatience)
 	defer cancel()
 	defer a.waiting("waiting for the end of " + m.Name)()
-	if err := m.SetEnding(); err != nil {
+	if err := m.SetEnding(); errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else has ended it
+	} else if err != nil {
 		return fmt.Errorf("end machine %s: %w", m.Name, err)
 	}
 	pid, err := m.ReadPID()

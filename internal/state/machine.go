@@ -77,8 +77,14 @@ func (m Machine) Adopting() bool {
 }
 
 // SetEnding says that somebody ends the machine: whoever removes its folder, removes
-// its logs as well.
-func (m Machine) SetEnding() error { return replaceFile(m.ending(), nil) }
+// its logs as well. Any number may say so at the same time. The error is
+// fs.ErrNotExist, wrapped, where the machine has just ended.
+func (m Machine) SetEnding() error {
+	if err := os.WriteFile(m.ending(), nil, 0o600); err != nil {
+		return fmt.Errorf("tell that the machine is ended: %w", err)
+	}
+	return nil
+}
 
 // Ending reports whether somebody ends the machine.
 func (m Machine) Ending() bool {
