@@ -4,12 +4,16 @@ package front
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/snugvm/snug/test/ptytest"
 	"github.com/snugvm/snug/test/rig"
 )
 
@@ -116,4 +120,30 @@ func TestWhatACrashLeavesIsInNobodysWay(t *testing.T) {
 			r.NothingLeft()
 		})
 	}
+}
+
+// Whoever finds a machine without a keeper starts one, and may be killed over it.
+func TestWhoStartsAKeeperMayBeKilledOverIt(t *testing.T) {
+	needTools(t)
+	r := newRig(t, nil)
+	start(r, "read -r l; exit 5")
+	name := r.Names()[0]
+	for range *trials {
+		for _, pid := range r.PIDs(rig.Keeper) {
+			rig.Must(t, syscall.Kill(pid, syscall.SIGKILL))
+			ptytest.AwaitGone(t, pid)
+		}
+		cmd := r.Command("ls")
+		rig.Must(t, cmd.Start())
+		time.Sleep(rand.N(60 * time.Millisecond)) // at whatever it is about
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	c := r.Console(r.Command("attach", name))
+	c.Expect("up")
+	c.Send("\r")
+	if status := c.Wait(); status != 5 {
+		t.Errorf("snug attach ended with %d, want the program's 5: %s", status, c.Output())
+	}
+	r.NothingLeft()
 }
