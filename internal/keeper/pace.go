@@ -42,6 +42,7 @@ type pace struct {
 	flight       uint64        // what was under way when it began, with what began it
 	quick        uint64        // what was taken quickly since the window is as it is
 	lagged       time.Duration // that rounds took which were not quick
+	rate         float64       // bytes a second, of the fastest of the last rounds; 0 before the first
 }
 
 func newPace(most int) *pace { return &pace{window: min(openingWindow, most), most: most} }
@@ -65,8 +66,9 @@ func (p *pace) acked(offset uint64, now time.Time) {
 	if p.mark == 0 || offset < p.mark {
 		return
 	}
-	took := now.Sub(p.began)
+	took := max(now.Sub(p.began), time.Microsecond)
 	p.mark = 0
+	p.rate = max(p.rate/2, float64(p.flight)/took.Seconds())
 	if took > breath/2 {
 		p.quick = 0
 		p.lagged += took
@@ -82,6 +84,12 @@ func (p *pace) acked(offset uint64, now time.Time) {
 	if 2*p.flight >= uint64(p.window) { // less in a moment says nothing of more
 		p.window, p.quick = min(2*p.window, p.most), 0
 	}
+}
+
+// takes reports whether the terminal takes so many bytes within a time, as far as
+// can be known.
+func (p *pace) takes(n int, within time.Duration) bool {
+	return p.rate == 0 || float64(n) <= p.rate*within.Seconds()
 }
 
 // slow reports whether the window is all that the terminal takes in a breath.

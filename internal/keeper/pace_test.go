@@ -141,6 +141,24 @@ func TestABufferThatIsFilledAtOnceAndThenReadSlowlyMakesNoFastTerminal(t *testin
 	}
 }
 
+func TestATerminalsRateIsThatOfItsFastestRoundOfLate(t *testing.T) {
+	if p := newPace(wire.Credit); !p.takes(1<<20, time.Second) {
+		t.Error("a terminal of which nothing is known is taken for a slow one")
+	}
+	m := newTaker(1000, 0)
+	m.show(100)
+	m.rest()
+	if !m.takes(1900, 2*time.Second) || m.takes(2100, 2*time.Second) {
+		t.Errorf("at 1000 bytes a second it has a rate of %v", m.pace.rate)
+	}
+	m.rate = 100 << 20
+	m.show(100)
+	m.rest()
+	if !m.takes(1<<20, time.Second) {
+		t.Errorf("now that it is fast it has a rate of %v", m.pace.rate)
+	}
+}
+
 func TestATerminalThatWasStoppedIsAFastOneAgain(t *testing.T) {
 	m := newTaker(100<<20, time.Millisecond)
 	m.show(wire.Credit)

@@ -239,6 +239,10 @@ func (v *view) paint() {
 	s := v.s
 	from, size, before, history, forgot := v.shows, v.size, v.clear, v.history, v.forgot
 	lines := v.missed(time.Now())
+	var pace pace
+	if v.pace != nil {
+		pace = *v.pace
+	}
 	s.mu.Unlock()
 	to, _ := s.follow.stand(true, v.join)
 	if cols, rows := to.Size(); cols != int(size.Cols) || rows != int(size.Rows) {
@@ -249,6 +253,9 @@ func (v *view) paint() {
 		painting = append(slices.Clone(before), to.Snapshot(screen.SnapshotOptions{Scrollback: history})...)
 	} else {
 		painting = screen.Diff(from, to, lines)
+		if lines > 0 && !pace.takes(len(painting), 2*quickly) {
+			painting = screen.Diff(from, to, 0)
+		}
 	}
 	to = to.Clone(false)
 	s.mu.Lock()
