@@ -96,15 +96,16 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 	expired := v.limit()
 	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
 		a.endLine(v, errors.Is(err, bridge.ErrDetached))
+		if start.Join == nil && v.gaveUp(err) {
+			v.endSession()
+			v.awaitDelivery(carried)
+		}
 		return v.left(err, k.machine.Name)
 	}
 	exit, err := v.session.Result()
 	_, away := errors.AsType[*wire.Detached](err)
 	a.endLine(v, away)
-	select { // until the keeper knows that the session's end was seen: else it would keep it
-	case <-carried:
-	case <-time.After(tidyPatience):
-	}
+	v.awaitDelivery(carried)
 	if v.ward == nil {
 		k.leave()
 	}
@@ -112,6 +113,22 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 		return statusTimeout, nil
 	}
 	return v.result(exit, err)
+}
+
+// awaitDelivery waits until the keeper knows that the session's end was seen: else
+// it would keep it.
+func (v *viewer) awaitDelivery(carried <-chan struct{}) {
+	select {
+	case <-carried:
+	case <-time.After(tidyPatience):
+	}
+}
+
+// gaveUp reports whether a viewer was ended because nobody wants the program any
+// more, which has not started yet. A terminal that is gone says no such thing.
+func (v *viewer) gaveUp(err error) bool {
+	signalled, ok := errors.AsType[*terminal.SignalError](err)
+	return ok && !v.started() && (v.ward == nil || signalled.Signal == unix.SIGINT)
 }
 
 // carry runs the session over the connection to one keeper after another.

@@ -151,7 +151,7 @@ func (s *session) Detach(a *wire.Attachment) {
 	}
 	if !s.memo.Pty {
 		_ = s.near.CloseWrite()
-		s.near.Signal("HUP")
+		s.Signal("HUP")
 	}
 	s.keeper.forget(s)
 }

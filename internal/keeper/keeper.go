@@ -410,8 +410,9 @@ func (k *Keeper) command(name string, payload []byte) bool {
 		}
 		return s.memo.Pty
 	case wire.RequestKill:
+		ended := s.hasEnded()
 		s.Signal(c.Signal)
-		return !s.hasEnded()
+		return !ended
 	}
 	return s.discard()
 }

@@ -412,6 +412,22 @@ func TestFailureOfAFastBootReachesItsViewer(t *testing.T) {
 	}
 }
 
+// Who does not want the program any more does not have to wait for its machine.
+func TestASignalBeforeTheMachineIsThereEndsTheSession(t *testing.T) {
+	for _, start := range []wire.Start{onPty("true"), sh("true")} {
+		r := newRig(t)
+		v := r.view(start)
+		await(t, "progress", func() bool { v.mu.Lock(); defer v.mu.Unlock(); return len(v.notices) > 0 })
+		v.session.Signal("WINCH") // ends nothing
+		v.session.Signal("INT")
+		_, err := v.end(t)
+		if failure, ok := errors.AsType[*wire.Failure](err); !ok || failure.Status != 130 || failure.Message != "ended by SIGINT before the program started" {
+			t.Errorf("the viewer heard %v", err)
+		}
+		r.served1(t)
+	}
+}
+
 func TestMachineEndsWithItsLastSession(t *testing.T) {
 	r := newRig(t)
 	r.boot <- nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/internal/wire"
+	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -112,9 +113,10 @@ func (s *session) carry() {
 		wg.Go(s.follow.run) // ends with the output, which s.end ends at the latest
 		wg.Go(s.answer)     // ends with the session
 	}
-	for conn, err := s.keeper.link.next(nil); ; conn, err = s.keeper.link.next(conn) {
+	next := func(last ssh.Conn) (ssh.Conn, error) { return s.keeper.link.nextUnless(last, s.near.Done()) }
+	for conn, err := next(nil); ; conn, err = next(conn) {
 		if err != nil {
-			s.near.Fail(s.lost(err))
+			s.near.Fail(s.lost(err)) // unless it has ended
 			break
 		}
 		if s.near.Run(conn) == nil {
@@ -297,11 +299,20 @@ func (s *session) stream(stream wire.Stream) *wire.Buffer {
 	return nil
 }
 
-// Signal sends a signal to the program.
+// deadly are the signals that end a program which is yet to start, as they would
+// end a process before it has become the program, by their numbers everywhere.
+var deadly = map[string]uint32{"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "TERM": 15}
+
+// Signal sends a signal to the program. Where the machine is not there yet, one
+// that would end it ends the session: nobody waits for a boot to be rid of it.
 func (s *session) Signal(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.near != nil { // else its viewer is about to come back
-		s.near.Signal(name)
+	if s.near == nil { // its viewer is about to come back
+		return
 	}
+	if n, ok := deadly[name]; ok && s.near.Abandon(&wire.Failure{Status: 128 + n, Message: "ended by SIG" + name + " before the program started"}) {
+		return
+	}
+	s.near.Signal(name)
 }

@@ -50,6 +50,7 @@ type Session struct {
 	size     Size
 	box      *outbox // of the current connection, or nil
 	pending  []string
+	asked    bool            // a far side was asked to start the program
 	seen     bool            // the far side has said that it has the session
 	received [streams]uint64 // output that is never asked for again
 	handed   [streams]uint64 // output that the handler has taken
@@ -90,7 +91,7 @@ func NewSession(id string, start Start, h Handler) *Session {
 // side says: nothing may be written before the handler was told Ready.
 func AdoptSession(id string, pty *Pty, stdout, stderr uint64, h Handler) *Session {
 	s := NewSession(id, Start{Pty: pty}, h)
-	s.seen, s.adopted = true, true
+	s.asked, s.seen, s.adopted = true, true, true
 	s.received[Stdout], s.received[Stderr] = stdout, stderr
 	s.handed, s.acked = s.received, s.received
 	if pty != nil {
@@ -195,6 +196,28 @@ func (s *Session) Fail(f *Failure) {
 	}
 	s.failure = f
 	s.finish()
+}
+
+// Abandon ends a session whose program no far side was asked to start yet, and
+// reports whether it was one.
+func (s *Session) Abandon(f *Failure) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked || s.isComplete() {
+		return false
+	}
+	s.failure = f
+	s.finish()
+	return true
+}
+
+// ask notes that a far side is asked to start the program, and reports whether it
+// still is to be.
+func (s *Session) ask() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = s.asked || !s.isComplete()
+	return !s.isComplete()
 }
 
 // sentAway ends a viewer's session that goes on without it.

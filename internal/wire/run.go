@@ -139,6 +139,9 @@ func (r *run) start() error {
 			return err
 		}
 	}
+	if !s.ask() {
+		return nil
+	}
 	// From here on the size goes out as a window-change, though not before
 	// the start: nothing that concerns a program may come before it.
 	r.attach(false)

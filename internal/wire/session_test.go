@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -261,6 +262,30 @@ func TestStreamsEndIsThatOfTheLastConnection(t *testing.T) {
 				t.Errorf("exit %+v, %v, output %q, which ended %d times", e, err, k.text(Stdout), ends())
 			}
 		})
+	}
+}
+
+func TestASessionIsAbandonedOnlyBeforeItsProgramIsAskedFor(t *testing.T) {
+	r := newRig(t)
+	gone := &Failure{Status: 130, Message: "not wanted"}
+	k := session(onPipes)
+	if !k.s.Abandon(gone) || k.s.Abandon(gone) {
+		t.Error("a session is abandoned once")
+	}
+	conn := r.dial()
+	if _, err := k.finish(t, k.run(t, conn)); !errors.Is(err, gone) || r.host.started() > 0 {
+		t.Errorf("an abandoned session ends with %v, and %d programs were started", err, r.host.started())
+	}
+	k = session(onPipes)
+	ran := k.run(t, conn)
+	p := r.host.program(t)
+	if k.s.Abandon(gone) {
+		t.Error("a session whose program runs is abandoned")
+	}
+	p.say("", "")
+	p.end(Exit{Status: 3})
+	if e, err := k.finish(t, ran); e.Status != 3 || err != nil {
+		t.Errorf("it ends with %+v, %v", e, err)
 	}
 }
 

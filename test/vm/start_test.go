@@ -26,6 +26,19 @@ func TestABootIsToldUntilTheProgramStarts(t *testing.T) {
 	}
 }
 
+// Who does not want the program any more while its machine boots is rid of both.
+func TestAnInterruptedBootLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	c := r.Console(r.run("--", "sleep", "1000"))
+	c.Expect("booting a microVM")
+	c.Send("\x03")
+	c.Expect("interrupt")
+	if status := c.Wait(); status != 130 {
+		t.Errorf("exit status %d, want 130", status)
+	}
+	r.NothingLeft()
+}
+
 func TestASecondMachineOfTheSameFolderWorksBesideTheFirst(t *testing.T) {
 	r := newRig(t)
 	first := r.run("--", "sh", "-c", "echo up >up; cat >first; exit 1")
