@@ -96,8 +96,8 @@ func (a *app) view(v *viewer, k *kept, start wire.Start) (int, error) {
 	expired := v.limit()
 	if err := v.bridge.Run(v.ctx, program{v.session}); err != nil {
 		a.endLine(v, errors.Is(err, bridge.ErrDetached))
-		if start.Join == nil && v.gaveUp(err) {
-			v.endSession()
+		over := errors.Is(err, bridge.ErrEnded) || start.Join == nil && v.gaveUp(err)
+		if over && v.endSession() {
 			v.awaitDelivery(carried)
 		}
 		return v.left(err, k.machine.Name)
@@ -190,7 +190,6 @@ func (v *viewer) left(err error, machine string) (int, error) {
 	case errors.Is(err, bridge.ErrDetached):
 		return 0, fmt.Errorf("detached: the session goes on; 'snug attach %s' comes back to it", machine)
 	case errors.Is(err, bridge.ErrEnded):
-		v.endSession()
 		return statusLost, errors.New("the session was ended by the escape")
 	}
 	return signalStatus(err, statusLost), err
@@ -219,17 +218,18 @@ func (a *app) endLine(v *viewer, goesOn bool) {
 }
 
 // endSession hangs up on the program, and kills one that does not mind. It
-// returns when the session has ended: a signal is on its way only for as long
-// as this process is there.
-func (v *viewer) endSession() {
+// returns when the session has ended, since a signal is on its way only for as
+// long as this process is there; or else, after a while, false.
+func (v *viewer) endSession() (ended bool) {
 	for _, signal := range []string{"HUP", "KILL"} {
 		v.session.Signal(signal)
 		select {
 		case <-v.session.Done():
-			return
+			return true
 		case <-time.After(hangUpPatience):
 		}
 	}
+	return false
 }
 
 // sayRefused tells what the program asked of the terminal in vain: a person may
