@@ -92,15 +92,6 @@ func chooseLog(all []state.SessionLog, arg string) (state.SessionLog, error) {
 	return none, fmt.Errorf("there are logs of %d sessions: name one of\n%s", len(all), listLogs(all))
 }
 
-// baseName is the name that the machine of a log has or had.
-func baseName(l state.SessionLog) string {
-	name, _, _ := strings.Cut(l.Machine, "~")
-	return name
-}
-
-// isPast says of a log that its machine is not, or no longer, one of those here.
-func isPast(l state.SessionLog) bool { return strings.Contains(l.Machine, "~") }
-
 // logsOf returns the logs of the machine that a name means: the one that is called
 // so, also with the time when it was made; the last one that was; or else the one
 // whose name begins so. Without a name it returns those of all machines that run,
@@ -114,7 +105,7 @@ func logsOf(all []state.SessionLog, name string) ([]state.SessionLog, error) {
 		}
 		return found
 	}
-	here := some(all, func(l state.SessionLog) bool { return !isPast(l) })
+	here := some(all, func(l state.SessionLog) bool { return !l.Past() })
 	if name == "" {
 		if len(here) > 0 {
 			return here, nil
@@ -124,7 +115,7 @@ func logsOf(all []state.SessionLog, name string) ([]state.SessionLog, error) {
 	exact := func(l state.SessionLog) bool { return l.Machine == name }
 	begins := func(l state.SessionLog) bool { return strings.HasPrefix(l.Machine, name) }
 	for _, found := range [][]state.SessionLog{
-		some(all, exact), lastMade(some(all, func(l state.SessionLog) bool { return baseName(l) == name })),
+		some(all, exact), lastMade(some(all, func(l state.SessionLog) bool { return l.Name() == name })),
 		some(here, begins), some(all, begins),
 	} {
 		if len(found) > 0 {
@@ -148,8 +139,8 @@ func lastMade(all []state.SessionLog) (found []state.SessionLog) {
 func onlyOne(found []state.SessionLog, name string) ([]state.SessionLog, error) {
 	var names []string
 	for _, l := range found {
-		if !slices.Contains(names, baseName(l)) {
-			names = append(names, baseName(l))
+		if !slices.Contains(names, l.Name()) {
+			names = append(names, l.Name())
 		}
 	}
 	if len(names) > 1 {

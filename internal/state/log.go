@@ -31,6 +31,12 @@ type SessionLog struct {
 	Dir     string
 }
 
+// Name is the name that the machine has or had.
+func (l SessionLog) Name() string { return nameOfLog(l.Machine) }
+
+// Past says that the machine is not, or no longer, one of this runtime folder.
+func (l SessionLog) Past() bool { return l.Machine != l.Name() }
+
 // LostMachine is a machine that is gone, though nobody has ended it, with its logs.
 type LostMachine struct {
 	Name string // that it had
