@@ -101,7 +101,7 @@ func (a *app) sessionCommand(cmd *cobra.Command, ask func(ssh.Conn, chosen) erro
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		ctx := context.Background()
 		a.reap(ctx)
-		defer a.waiting("waiting for the machine's keeper")()
+		defer a.waiting(forKeeper)()
 		c, err := a.find(ctx, strings.Join(args, ""))
 		if err != nil {
 			return err

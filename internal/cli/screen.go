@@ -123,7 +123,7 @@ func (a *app) printScreen(o screenOptions, arg string) error {
 // fetchScreen gets a session's screen from its keeper.
 func (a *app) fetchScreen(ctx context.Context, arg string) (*screen.Screen, error) {
 	a.reap(ctx)
-	defer a.waiting("waiting for the machine's keeper")()
+	defer a.waiting(forKeeper)()
 	c, err := a.find(ctx, arg)
 	if err != nil {
 		return nil, err

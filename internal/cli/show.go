@@ -98,7 +98,7 @@ func (a *app) show(o viewOptions, start wire.Start, find finder) error {
 		}
 	}
 	a.reap(v.ctx)
-	done := waiting(a.err, v.errOnTerminal(), "waiting for the machine's keeper")
+	done := waiting(a.err, v.errOnTerminal(), forKeeper)
 	k, err := find(v.ctx, &start)
 	done()
 	if err != nil {

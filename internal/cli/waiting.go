@@ -9,6 +9,9 @@ import (
 	"github.com/snugvm/snug/terminal"
 )
 
+// forKeeper is what most commands wait for.
+const forKeeper = "waiting for the machine's keeper"
+
 // waiting tells the person at the terminal what a command waits for, once that
 // has lasted a second, and for how long. It goes on until done is called, which
 // leaves nothing of it.
