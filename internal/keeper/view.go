@@ -239,9 +239,9 @@ func (v *view) paint() {
 	s := v.s
 	from, size, before, history, forgot := v.shows, v.size, v.clear, v.history, v.forgot
 	lines := v.missed(time.Now())
-	var pace pace
+	var speed pace // of which nothing is known, if there is none
 	if v.pace != nil {
-		pace = *v.pace
+		speed = *v.pace
 	}
 	s.mu.Unlock()
 	to, _ := s.follow.stand(true, v.join)
@@ -253,7 +253,7 @@ func (v *view) paint() {
 		painting = append(slices.Clone(before), to.Snapshot(screen.SnapshotOptions{Scrollback: history})...)
 	} else {
 		painting = screen.Diff(from, to, lines)
-		if lines > 0 && !pace.takes(len(painting), 2*quickly) {
+		if lines > 0 && !speed.takes(len(painting), 2*quickly) {
 			painting = screen.Diff(from, to, 0)
 		}
 	}
