@@ -21,10 +21,13 @@ func onHost(r *rig.Rig, script string) *ptytest.Console {
 	return c
 }
 
-// reboot takes all away that a reboot does.
+// reboot takes all away that a reboot does, and as that does, at one stroke: a keeper
+// that lives still makes the folder anew for a lock, and may do so at once.
 func reboot(r *rig.Rig) {
 	r.T.Helper()
-	rig.Must(r.T, os.RemoveAll(filepath.Join(r.Root, "run", "snug")))
+	gone := filepath.Join(r.T.TempDir(), "gone")
+	rig.Must(r.T, os.Rename(filepath.Join(r.Root, "run", "snug"), gone))
+	rig.Must(r.T, os.RemoveAll(gone))
 }
 
 // awaitDeath waits until a process is gone.
