@@ -68,7 +68,7 @@ func runLoop() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	vm, err := ioctl(kvm, kvmCreateVM, 0)
+	vm, err := ioctl(kvm, kvmCreateVM)
 	if err != nil {
 		return 0, fmt.Errorf("/dev/kvm opens, but creates no machine: %w", err)
 	}
@@ -83,7 +83,7 @@ func runLoop() (time.Duration, error) {
 	}
 	start := time.Now()
 	for {
-		_, err = ioctl(vcpu, kvmRun, 0)
+		_, err = ioctl(vcpu, kvmRun)
 		if !errors.Is(err, unix.EINTR) { // Go's own signals
 			break
 		}
@@ -108,7 +108,7 @@ func openKVM() (int, error) {
 	case err != nil:
 		return 0, fmt.Errorf("/dev/kvm does not open: %w", err)
 	}
-	version, err := ioctl(fd, kvmGetAPIVersion, 0)
+	version, err := ioctl(fd, kvmGetAPIVersion)
 	if err == nil && version != kvmAPIVersion {
 		err = fmt.Errorf("version %d", version)
 	}
@@ -133,18 +133,17 @@ func loopMemory(vm int) ([]byte, error) {
 		slot, flags         uint32
 		guest, size, memory uint64
 	}{guest: codeAddress, size: size, memory: uint64(uintptr(unsafe.Pointer(&memory[0])))}
-	_, err = ioctl(vm, kvmSetUserMemoryRegion, uintptr(unsafe.Pointer(&region)))
-	runtime.KeepAlive(&region)
+	err = ioctlPointer(vm, kvmSetUserMemoryRegion, unsafe.Pointer(&region))
 	return memory, err
 }
 
 // loopCPU makes a processor that stands before the loop, and maps the page that
 // it tells its exits in.
 func loopCPU(kvm, vm int) (vcpu int, exit []byte, err error) {
-	if vcpu, err = ioctl(vm, kvmCreateVCPU, 0); err != nil {
+	if vcpu, err = ioctl(vm, kvmCreateVCPU); err != nil {
 		return 0, nil, err
 	}
-	size, err := ioctl(kvm, kvmGetVCPUMmapSize, 0)
+	size, err := ioctl(kvm, kvmGetVCPUMmapSize)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -152,23 +151,33 @@ func loopCPU(kvm, vm int) (vcpu int, exit []byte, err error) {
 		return 0, nil, err
 	}
 	var sregs [312]byte
-	if _, err = ioctl(vcpu, kvmGetSregs, uintptr(unsafe.Pointer(&sregs))); err != nil {
+	if err = ioctlPointer(vcpu, kvmGetSregs, unsafe.Pointer(&sregs)); err != nil {
 		return 0, nil, err
 	}
 	clear(sregs[0:8])   // cs.base
 	clear(sregs[12:14]) // cs.selector
-	if _, err = ioctl(vcpu, kvmSetSregs, uintptr(unsafe.Pointer(&sregs))); err != nil {
+	if err = ioctlPointer(vcpu, kvmSetSregs, unsafe.Pointer(&sregs)); err != nil {
 		return 0, nil, err
 	}
 	regs := [18]uint64{16: codeAddress, 17: 2} // rip, and the flags' one fixed bit
-	_, err = ioctl(vcpu, kvmSetRegs, uintptr(unsafe.Pointer(&regs)))
+	err = ioctlPointer(vcpu, kvmSetRegs, unsafe.Pointer(&regs))
 	return vcpu, exit, err
 }
 
-func ioctl(fd int, request, argument uintptr) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, argument)
+func ioctl(fd int, request uintptr) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), nil
+}
+
+// ioctlPointer passes a pointer. It stays one up to the system call, for the stack that
+// it may point into can move until then.
+func ioctlPointer(fd int, request uintptr, argument unsafe.Pointer) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(argument))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }

@@ -66,6 +66,10 @@ func TestRulesFindTheirBreach(t *testing.T) {
 
 		{testingStaysInTests, []string{`bridge/a.go: import "testing"`}, "bridge/a.go imports testing"},
 		{testingStaysInTests, []string{`sandbox/sandboxtest/a.go: import "testing"`, `bridge/a_test.go: import "testing"`}, ""},
+
+		{pointersStayPointers, []string{"a/a.go: func f() { ioctl(1, uintptr(unsafe.Pointer(&x))) }"}, "a/a.go:2: ioctl"},
+		{pointersStayPointers, []string{"a/a_test.go: func f() { a.Ioctl(uintptr(unsafe.Pointer(&x))) }"}, "a/a_test.go:2: a.Ioctl"},
+		{pointersStayPointers, []string{"a/a.go: func f() { unix.Syscall(1, uintptr(unsafe.Pointer(&x)), uintptr(fd)) }"}, ""},
 	} {
 		files := fstest.MapFS{}
 		for _, f := range c.files {

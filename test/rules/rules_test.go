@@ -28,6 +28,7 @@ var rules = map[string]func(tree) []string{
 	"a main function has at most 20 lines":                            mainIsSmall,
 	"a test skips only under testing.Short":                           testsNeverSkipSilently,
 	"testing is imported by tests and the suites made for them alone": testingStaysInTests,
+	"a pointer becomes a number in the system call itself":            pointersStayPointers,
 }
 
 func TestRules(t *testing.T) {
@@ -273,4 +274,40 @@ func testingStaysInTests(t tree) (breaches []string) {
 		}
 	}
 	return breaches
+}
+
+// The stack that a pointer points into can move in any other call, or at its start:
+// the kernel then writes to where something else is.
+func pointersStayPointers(t tree) (breaches []string) {
+	for _, f := range t.files {
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !slices.ContainsFunc(call.Args, numbersPointer) {
+				return true
+			}
+			switch pkg, name := called(call); {
+			case name == "uint64": // a conversion, of what is no pointer into the stack
+			case strings.HasPrefix(name, "Syscall"), strings.HasPrefix(name, "RawSyscall"):
+			default:
+				breaches = append(breaches, t.at(call)+": "+strings.TrimPrefix(pkg+"."+name, "."))
+			}
+			return true
+		})
+	}
+	return breaches
+}
+
+// numbersPointer reports whether an expression is uintptr(unsafe.Pointer(…)).
+func numbersPointer(e ast.Expr) bool {
+	number, ok := e.(*ast.CallExpr)
+	if !ok || len(number.Args) != 1 {
+		return false
+	}
+	pointer, ok := number.Args[0].(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	_, kind := called(number)
+	pkg, name := called(pointer)
+	return kind == "uintptr" && pkg == "unsafe" && name == "Pointer"
 }
