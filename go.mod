@@ -3,7 +3,6 @@ module github.com/snugvm/snug
 go 1.26.0
 
 require (
-	github.com/creack/pty v1.1.24
 	github.com/fsnotify/fsnotify v1.9.0
 	github.com/hajimehoshi/bitmapfont/v3 v3.2.0
 	github.com/klauspost/compress v1.20.3

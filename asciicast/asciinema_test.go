@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/internal/pty"
 )
 
 // asciinema runs it on a terminal of its own, which it opens as /dev/tty, and returns what it printed.

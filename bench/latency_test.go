@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 
 	"github.com/snugvm/snug/test/box"
 )
@@ -182,10 +183,7 @@ type shown struct {
 
 func show(t *testing.T, cmd *exec.Cmd) *shown {
 	t.Helper()
-	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: rows, Cols: cols})
-	if err != nil {
-		t.Fatal(err)
-	}
+	master := ptytest.StartBare(t, terminal.Size{Rows: rows, Cols: cols}, cmd)
 	if err := master.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}

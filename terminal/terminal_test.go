@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/internal/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/snugvm/snug/terminal"

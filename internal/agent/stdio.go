@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
+	"github.com/snugvm/snug/internal/pty"
 	"github.com/snugvm/snug/internal/wire"
 	"golang.org/x/sys/unix"
 )
@@ -23,16 +23,16 @@ type stdio struct {
 }
 
 // openStdio opens a PTY with its size and modes set, or pipes.
-func openStdio(pty *wire.Pty, size wire.Size, owner int) (*stdio, error) {
-	if pty == nil {
+func openStdio(wanted *wire.Pty, size wire.Size, owner int) (*stdio, error) {
+	if wanted == nil {
 		return openPipes()
 	}
-	master, slave, err := openPTY()
+	master, slave, err := pty.Open()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: mount devpts on the sandbox's /dev/pts, or use -T for pipes", err)
 	}
 	f := &stdio{in: master, out: master, child: []*os.File{slave, slave, slave}, tty: true, packets: packetMode(master)}
-	if err := prepareTTY(slave, pty.Modes, size, owner); err != nil {
+	if err := prepareTTY(slave, wanted.Modes, size, owner); err != nil {
 		f.closeChild()
 		f.close()
 		return nil, err
@@ -58,44 +58,10 @@ func openPipes() (*stdio, error) {
 	return f, nil
 }
 
-// openPTY returns a new PTY. The master is non-blocking, so that reads of it
-// have deadlines and closing it frees them.
-func openPTY() (master, slave *os.File, err error) {
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("no pty: open /dev/ptmx: %w: mount devpts on the sandbox's /dev/pts, or use -T for pipes", err)
-	}
-	master = os.NewFile(uintptr(fd), "ptmx")
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	name := "/dev/pts/" + strconv.Itoa(n)
-	if err == nil {
-		// Not os.OpenFile: the program must get a blocking descriptor. By way
-		// of the master first: in a sandbox /dev/pts can be another one's.
-		fd, err = openSlave(fd, name)
-	}
-	if err != nil {
-		_ = master.Close()
-		return nil, nil, fmt.Errorf("no pty: %w", err)
-	}
-	return master, os.NewFile(uintptr(fd), name), nil
-}
-
 // packetMode has reads of the master tell when the terminal threw output away, as
 // it does at a ^C. Where it cannot be had, nobody knows.
 func packetMode(master *os.File) bool {
 	return unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCPKT, 1) == nil
-}
-
-func openSlave(master int, name string) (int, error) {
-	const flags = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC
-	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, flags)
-	if errno == 0 {
-		return int(fd), nil
-	}
-	return unix.Open(name, flags, 0) // Linux before 4.13, and what is no Linux
 }
 
 // prepareTTY sets all that the program may look at in its first system call.

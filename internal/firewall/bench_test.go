@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/snugvm/snug/bridge"
 	"github.com/snugvm/snug/internal/firewall"
+	"github.com/snugvm/snug/internal/pty"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 )

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // snug is the command whose sessions are measured.
@@ -74,14 +75,10 @@ func startSession(b *testing.B, policy, file string) *session {
 	s.cmd = exec.Command(snug, "wrap", "--escape", "none", "--terminal-policy", policy, "--exec", "env", "--",
 		"sh", "-c", `stty raw -echo; printf ready; while read -r go && [ "$go" ]; do cat "$0"; done`, file)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_STATE_HOME=" + home}
-	master, err := pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 50, Cols: 200})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.master = master
+	s.master = ptytest.StartBare(b, terminal.Size{Rows: 50, Cols: 200}, s.cmd)
 	var got []byte
 	for !bytes.HasSuffix(got, []byte("ready")) {
-		n, err := master.Read(s.buf)
+		n, err := s.master.Read(s.buf)
 		if got = append(got, s.buf[:n]...); err != nil {
 			b.Fatalf("%v: %q", err, got)
 		}

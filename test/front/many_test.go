@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/internal/pty"
 	"github.com/snugvm/snug/screen"
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/rig"

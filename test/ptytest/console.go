@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/internal/pty"
 	"github.com/snugvm/snug/terminal"
 )
 
@@ -47,16 +47,36 @@ type Console struct {
 // Standard streams that cmd has set already are left alone.
 func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 	t.Helper()
+	c := &Console{
+		t: t, cmd: cmd, timeout: DefaultTimeout, log: newTranscript(),
+		exited: make(chan struct{}), closed: make(chan struct{}), arrived: make(chan struct{}),
+	}
+	c.master, c.tty, c.before = start(t, size, cmd)
+	c.joined.Go(c.read)
+	c.joined.Go(func() { c.waitErr = cmd.Wait(); close(c.exited) })
+	t.Cleanup(c.close)
+	return c
+}
+
+// StartBare runs cmd as [Start] does, and returns the master, for the caller to read and to close: nothing is written
+// down, which would take time. The caller waits for cmd.
+func StartBare(t testing.TB, size terminal.Size, cmd *exec.Cmd) (master *os.File) {
+	t.Helper()
+	master, _, _ = start(t, size, cmd)
+	return master
+}
+
+func start(t testing.TB, size terminal.Size, cmd *exec.Cmd) (master *os.File, tty string, before *terminal.State) {
+	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
-		t.Fatalf("open a pty: %v", err)
+		t.Fatal(err)
 	}
 	defer slave.Close()
 	if err := terminal.SetSize(master, size); err != nil {
 		t.Fatal(err)
 	}
-	before, err := terminal.GetState(master)
-	if err != nil {
+	if before, err = terminal.GetState(master); err != nil {
 		t.Fatal(err)
 	}
 	attach(cmd, slave)
@@ -64,14 +84,7 @@ func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 		_ = master.Close()
 		t.Fatalf("start %v: %v", cmd.Args, err)
 	}
-	c := &Console{
-		t: t, cmd: cmd, master: master, tty: slave.Name(), before: before, timeout: DefaultTimeout, log: newTranscript(),
-		exited: make(chan struct{}), closed: make(chan struct{}), arrived: make(chan struct{}),
-	}
-	c.joined.Go(c.read)
-	c.joined.Go(func() { c.waitErr = cmd.Wait(); close(c.exited) })
-	t.Cleanup(c.close)
-	return c
+	return master, slave.Name(), before
 }
 
 // attach makes slave the controlling terminal of cmd and the standard streams that are not set.

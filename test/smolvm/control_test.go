@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 	"github.com/snugvm/snug/test/smolvm"
 )
 
@@ -35,8 +36,7 @@ const bound = 5 * time.Second
 // onTerminal runs a command on a terminal to its end, at most for the bound.
 func onTerminal(t *testing.T, cmd *exec.Cmd) (output string, status int, late bool) {
 	t.Helper()
-	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 41, Cols: 137})
-	must(t, err)
+	master := ptytest.StartBare(t, terminal.Size{Rows: 41, Cols: 137}, cmd)
 	defer master.Close()
 	limit := time.AfterFunc(bound, func() { _ = cmd.Process.Kill() })
 	all, _ := io.ReadAll(master) // ends with EIO when the command has

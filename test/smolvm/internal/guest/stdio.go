@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/snugvm/snug/internal/pty"
 	"github.com/snugvm/snug/test/smolvm/internal/frame"
 	"golang.org/x/sys/unix"
 )
@@ -115,7 +115,8 @@ func (t *terminal) close() {
 type console struct{ terminal }
 
 func (c *console) resize(size frame.Size) {
-	_ = pty.Setsize(c.master, &pty.Winsize{Rows: size.Rows, Cols: size.Cols}) // it may have been closed
+	ws := &unix.Winsize{Row: size.Rows, Col: size.Cols}
+	_ = unix.IoctlSetWinsize(int(c.master.Fd()), unix.TIOCSWINSZ, ws) // it may have been closed
 }
 
 // consoleSocket is where crun sends the master of a container's pseudo-terminal.
