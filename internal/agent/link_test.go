@@ -42,8 +42,11 @@ func newLinkRig(t *testing.T) *linkRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &linkRig{t: t, machine: m, host: sandboxtest.NewHost(t, m, peer, 30*time.Second),
-		probe: sandboxtest.BuildProbe(t, dir), dir: dir}
+	probe, err := sandboxtest.BuildProbe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &linkRig{t: t, machine: m, host: sandboxtest.NewHost(t, m, peer, 30*time.Second), probe: probe, dir: dir}
 }
 
 // start starts the probe, which notes that it was started in a fresh file.

@@ -21,42 +21,18 @@ import (
 	"github.com/snugvm/snug/internal/wire"
 	"github.com/snugvm/snug/sandbox/sandboxtest"
 	"github.com/snugvm/snug/test/ptytest"
-	"go.uber.org/goleak"
 )
 
 // binary is the agent's, built once for the tests.
 var binary, probe string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "snug-relay-")
-	if err == nil {
-		binary = filepath.Join(dir, "snug-agent")
-		err = build(binary, "./../../cmd/snug-agent")
-	}
-	if err == nil {
-		probe = filepath.Join(dir, "probe")
-		err = build(probe, "./../../sandbox/sandboxtest/probe")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	if err := goleak.Find(sandboxtest.Stranded()); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func build(to, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", to, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
+	os.Exit(sandboxtest.Main(m, func(dir string) (err error) {
+		if binary, err = sandboxtest.BuildAgent(dir); err == nil {
+			probe, err = sandboxtest.BuildProbe(dir)
+		}
+		return err
+	}))
 }
 
 // box is a folder in which Enter is run, as the shell of a sandbox runs it.

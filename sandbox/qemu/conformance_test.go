@@ -69,7 +69,9 @@ func hostGuest(t *testing.T, settings agent.Config) qemu.Config {
 		t.Fatal(err)
 	}
 	tools := t.TempDir()
-	sandboxtest.BuildProbe(t, tools)
+	if _, err := sandboxtest.BuildProbe(tools); err != nil {
+		t.Fatal(err)
+	}
 	shares = append(shares, machine.Share{Host: tools, Guest: "/tools", ReadOnly: true})
 	etc, err := machine.CollectEtc("/etc")
 	if err != nil {

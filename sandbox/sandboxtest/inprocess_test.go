@@ -27,7 +27,11 @@ func TestMachineWithoutASandbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sandboxtest.Subject{Machine: m, Peer: peer, Probe: sandboxtest.BuildProbe(t, dir), Dir: dir,
+		probe, err := sandboxtest.BuildProbe(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sandboxtest.Subject{Machine: m, Peer: peer, Probe: probe, Dir: dir,
 			Patience: 30 * time.Second, Trials: *trials}
 	})
 }

@@ -4,15 +4,11 @@ package bridges
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/snugvm/snug/sandbox/sandboxtest"
 	user "github.com/snugvm/snug/test/rig"
-	"go.uber.org/goleak"
 )
 
 var trials = flag.Int("trials", 20, "how often repeating tests repeat")
@@ -26,30 +22,7 @@ var (
 	tools string // the folder of snug-probe
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if !testing.Short() {
-		if err := setUp(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		_ = os.RemoveAll(tools)
-		os.Exit(status)
-	}))
-}
-
-func setUp() error {
-	var err error
-	if snug, err = user.Build(); err != nil {
-		return err
-	}
-	if tools, err = os.MkdirTemp("", "bridges-tools"); err != nil {
-		return err
-	}
-	return os.Chmod(tools, 0o755)
-}
+func TestMain(m *testing.M) { os.Exit(user.Main(m, &snug, &tools)) }
 
 // needRoot is the first line of each test that starts machines.
 func needRoot(t *testing.T) {
@@ -59,9 +32,6 @@ func needRoot(t *testing.T) {
 	}
 	if os.Geteuid() != 0 {
 		t.Fatal("containers need root: run the tests as root")
-	}
-	if _, err := os.Stat(filepath.Join(tools, "snug-probe")); err != nil {
-		sandboxtest.BuildProbe(t, tools)
 	}
 }
 

@@ -4,17 +4,13 @@ package front
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/snugvm/snug/test/rig"
-	"go.uber.org/goleak"
 )
 
 // trials is how often a test repeats what must never fail.
@@ -32,37 +28,7 @@ var (
 // probe is the program that says what it sees, where a machine has it.
 const probe = "/snug-probe"
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if !testing.Short() {
-		if err := setUp(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		_ = os.RemoveAll(tools)
-		os.Exit(status)
-	}))
-}
-
-func setUp() (err error) {
-	if snug, err = rig.Build(); err != nil {
-		return err
-	}
-	if tools, err = os.MkdirTemp("", "fronttools"); err != nil {
-		return err
-	}
-	if err = os.Chmod(tools, 0o755); err != nil {
-		return err
-	}
-	build := exec.Command("go", "build", "-o", filepath.Join(tools, probe), "github.com/snugvm/snug/sandbox/sandboxtest/probe")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the probe: %w\n%s", err, out)
-	}
-	return nil
-}
+func TestMain(m *testing.M) { os.Exit(rig.Main(m, &snug, &tools)) }
 
 // needTools is the first line of each test that runs a tool.
 func needTools(t *testing.T) {

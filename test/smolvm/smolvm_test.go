@@ -145,7 +145,8 @@ func TestDeathBySignalIsToldAsEachVersionDoes(t *testing.T) {
 
 func TestATerminalHasNoSizeAndHearsOfNone(t *testing.T) {
 	eachProfile(t, smolvm.Options{}, func(t *testing.T, r *smolvm.Rig) {
-		sandboxtest.BuildProbe(t, filepath.Join(r.Rootfs("dev"), "bin"))
+		_, err := sandboxtest.BuildProbe(filepath.Join(r.Rootfs("dev"), "bin"))
+		must(t, err)
 		c := ptytest.Start(t, terminal.Size{Rows: 41, Cols: 137}, r.Command(words("machine exec --name dev -it --", "sh", "-c",
 			"snug-probe size; read line; snug-probe size")...))
 		c.Expect("size 0 0 0 0\r\n")

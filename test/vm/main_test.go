@@ -4,15 +4,11 @@ package vm
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/snugvm/snug/sandbox/sandboxtest"
 	user "github.com/snugvm/snug/test/rig"
-	"go.uber.org/goleak"
 )
 
 // trials is how often a test repeats what must never fail. Where each trial
@@ -38,39 +34,12 @@ const (
 	probe      = guestTools + "/snug-probe"
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if !testing.Short() {
-		if err := setUp(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		_ = os.RemoveAll(tools)
-		os.Exit(status)
-	}))
-}
-
-// setUp builds snug and makes the folder of tools, which any user can read.
-func setUp() error {
-	var err error
-	if snug, err = user.Build(); err != nil {
-		return err
-	}
-	if tools, err = os.MkdirTemp("", "vmtools"); err != nil {
-		return err
-	}
-	return os.Chmod(tools, 0o755)
-}
+func TestMain(m *testing.M) { os.Exit(user.Main(m, &snug, &tools)) }
 
 // needMachine is the first line of each test that boots one.
 func needMachine(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("boots microVMs")
-	}
-	if _, err := os.Stat(filepath.Join(tools, filepath.Base(probe))); err != nil {
-		sandboxtest.BuildProbe(t, tools)
 	}
 }
