@@ -17,6 +17,7 @@ import (
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/box"
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 	"github.com/snugvm/snug/test/rootfs"
 )
 
@@ -82,7 +83,7 @@ func follows(t *testing.T, r *rig, bridge string, args []string) {
 		t.Errorf("status %d, want 42", got)
 	}
 	c.StateEqual(c.Before())
-	r.nothingLeft()
+	r.nothingRuns()
 }
 
 // awaitFollowing resizes until the program hears of it. A tool's client begins to follow some time after the program has
@@ -135,10 +136,10 @@ func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
 			t.Errorf("status %d", got)
 		}
 		c.StateEqual(c.Before())
-		if got := r.pipe("input", line(b, false, rootfs.Idle)...); got != (ended{0, "input", ""}) {
+		if got := r.pipe("input", line(b, false, rootfs.Idle)...); got != (user.Ended{Stdout: "input"}) {
 			t.Errorf("on pipes: %+v", got)
 		}
-		if got := r.pipe("", line(b, false, "no-such-program")...); got.status != 127 {
+		if got := r.pipe("", line(b, false, "no-such-program")...); got.Status != 127 {
 			t.Errorf("no such program: %+v", got)
 		}
 	})
@@ -147,26 +148,26 @@ func TestAutoTakesNativeWhereThereIsNoShell(t *testing.T) {
 func TestStatusesAndBytesAreTheProgramsOwn(t *testing.T) {
 	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
 		for _, bridge := range []string{"stty", "native"} {
-			for script, want := range map[string]ended{
-				"cat; echo apart >&2; exit 42": {42, "in\x00put", "apart\n"},
-				"kill -KILL $$":                {137, "", ""},
+			for script, want := range map[string]user.Ended{
+				"cat; echo apart >&2; exit 42": {Status: 42, Stdout: "in\x00put", Stderr: "apart\n"},
+				"kill -KILL $$":                {Status: 137},
 			} {
 				if got := r.pipe("in\x00put", wrapped(bridge, line(b, false, "sh", "-c", script))...); got != want {
 					t.Errorf("%s: %s: %+v", bridge, script, got)
 				}
 			}
 			for program, want := range map[string]int{"no-such-program": 127, "/etc/passwd": 126} {
-				if got := r.pipe("", wrapped(bridge, line(b, false, program))...); got.status != want {
+				if got := r.pipe("", wrapped(bridge, line(b, false, program))...); got.Status != want {
 					t.Errorf("%s: %s: %+v, want %d", bridge, program, got, want)
 				}
 			}
 		}
 		gone := line(b, false, "true")
 		gone[slices.Index(gone, box.Name)] = "gone"
-		if got := r.pipe("", wrapped("stty", gone)...); got.status != 125 || got.stderr == "" {
+		if got := r.pipe("", wrapped("stty", gone)...); got.Status != 125 || got.Stderr == "" {
 			t.Errorf("a container that is not there: %+v", got)
 		}
-		if got := r.pipe("", wrapped("agent", line(b, false, "true"))...); got.status != 125 || !strings.Contains(got.stderr, "--bridge stty") {
+		if got := r.pipe("", wrapped("agent", line(b, false, "true"))...); got.Status != 125 || !strings.Contains(got.Stderr, "--bridge stty") {
 			t.Errorf("an agent where none can be: %+v", got)
 		}
 	})
@@ -177,18 +178,20 @@ func TestSessionsAndTheirEnds(t *testing.T) {
 	each(t, box.Options{Storage: box.ReadOnly}, func(t *testing.T, r *rig, b *box.Box) {
 		c := r.console(line(b, true, "sh", "-c", "echo up; trap '' HUP; exec sleep 98765")...)
 		c.Expect("up")
-		name := r.ls()[0].Name
-		if got := r.pipe("", "exec", name, "--", "sh", "-c", "exit 7"); got.status != 7 {
+		name := r.List()[0].Name
+		if got := r.pipe("", "exec", name, "--", "sh", "-c", "exit 7"); got.Status != 7 {
 			t.Errorf("snug exec: %+v", got)
 		}
-		if got := r.pipe("", "stop", name); got.status != 0 {
+		if got := r.pipe("", "stop", name); got.Status != 0 {
 			t.Errorf("snug stop: %+v", got)
 		}
 		if got := c.Wait(); got != 255 && got != 137 {
 			t.Errorf("after a stop the viewer ends with %d", got)
 		}
-		r.nothingLeft()
-		nothingRuns(t, "sleep\x0098765")
+		r.nothingRuns()
+		r.awaitNone("sleep 98765", func(_ int, line string) bool {
+			return strings.Contains(line, "sleep\x0098765") && !strings.Contains(line, "-c\x00")
+		})
 	})
 }
 
@@ -201,34 +204,21 @@ func TestToolsClientsDieWithTheKeeper(t *testing.T) {
 			}
 			c := r.console(args...)
 			c.Expect("up")
-			pid, err := os.ReadFile(filepath.Join(r.root, "run/snug/m", r.ls()[0].Name, "keeper.pid"))
-			must(t, err)
-			must(t, syscall.Kill(atoi(strings.TrimSpace(string(pid))), syscall.SIGKILL))
+			name := r.List()[0].Name
+			r.Signal(user.Keeper, syscall.SIGKILL)
 			if got := c.Wait(); got != 255 {
 				t.Errorf("terminal %v: status %d", tty, got)
 			}
 			c.StateEqual(c.Before())
-			r.nothingLeft()
-			if all := r.ls(); len(all) > 0 { // and it reaps what is left
+			r.nothingRuns()
+			if all := r.List(); len(all) > 0 { // and it reaps what is left, but for the log
 				t.Errorf("machines: %+v", all)
+			}
+			if got := r.pipe("", "rm", name); got.Status != 0 {
+				t.Errorf("snug rm of what is lost: %+v", got)
 			}
 		}
 	})
-}
-
-// nothingRuns waits until no process has the words in its command line.
-func nothingRuns(t *testing.T, words string) {
-	t.Helper()
-	find := func() (found []string) {
-		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is valid
-		for _, l := range lines {
-			if b, _ := os.ReadFile(l); strings.Contains(string(b), words) && !strings.Contains(string(b), "-c\x00") {
-				found = append(found, l)
-			}
-		}
-		return found
-	}
-	eventually(t, fmt.Sprintf("%q has ended", words), func() bool { return len(find()) == 0 }, func() any { return find() })
 }
 
 // What is typed before the program is there is the program's, once and as it was.
@@ -255,7 +245,7 @@ func TestOtherShells(t *testing.T) {
 			follows(t, r, "stty", line(b, true, "busybox", "sh", "-c", watch))
 			strange := "it's \"$HOME\" `id` \\ *\n"
 			got := r.pipe("", line(b, false, "printf", "%s|", strange, "", "--")...)
-			if want := (ended{0, strange + "||--|", ""}); got != want {
+			if want := (user.Ended{Stdout: strange + "||--|"}); got != want {
 				t.Errorf("words: %+v, want %+v", got, want)
 			}
 		})
@@ -266,11 +256,11 @@ func TestOtherShells(t *testing.T) {
 func TestWithoutSttyTheBridgeIsNative(t *testing.T) {
 	needRoot(t)
 	b := box.Crun(t, box.Options{Rootfs: rootfs.Dash, Storage: box.ReadOnly})
-	must(t, os.Remove(filepath.Join(b.Rootfs, "bin/stty")))
+	user.Must(t, os.Remove(filepath.Join(b.Rootfs, "bin/stty")))
 	r := newRig(t, b.Env())
 	c := r.console(line(b, true, "sh", "-c", "echo up; read -r l; exit $l")...)
 	c.Expect("up")
-	eventually(t, "the bridge is native", func() bool { return r.bridge() == "native" }, func() any { return r.ls() })
+	r.Eventually("the bridge is native", func() bool { return r.bridge() == "native" })
 	c.Send("5\r")
 	if got := c.Wait(); got != 5 {
 		t.Errorf("status %d", got)

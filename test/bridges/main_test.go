@@ -34,10 +34,3 @@ func needRoot(t *testing.T) {
 		t.Fatal("containers need root: run the tests as root")
 	}
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/snugvm/snug/terminal"
 	"github.com/snugvm/snug/test/ptytest"
+	user "github.com/snugvm/snug/test/rig"
 	"github.com/snugvm/snug/test/smolvm"
 )
 
@@ -167,7 +168,7 @@ func TestNoSideExecComesBeforeTheReadyMark(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
 	tool, log := filepath.Join(dir, "tool"), filepath.Join(dir, "log")
-	must(t, ptytest.WriteProgram(tool, []byte(`#!/bin/sh
+	user.Must(t, ptytest.WriteProgram(tool, []byte(`#!/bin/sh
 case "$*" in
 *sn_a=*) echo main >>"`+log+`"; sleep 0.4; echo up >>"`+log+`";;
 *) [ "$(readlink /proc/$$/fd/0)" = /dev/null ] || echo stdin >>"`+log+`"; echo side >>"`+log+`";;
@@ -176,10 +177,10 @@ shift; exec "$@"
 `)))
 	r := newRig(t, os.Environ())
 	for n := range max(2, *trials/4) {
-		must(t, os.WriteFile(log, nil, 0o644))
+		user.Must(t, os.WriteFile(log, nil, 0o644))
 		rain(t, r, smolvm.V19, 2*n+1, new(int), "wrap", "--bridge", "stty", "--exec", tool+" box", "--", "busybox", "sh", "-c", watch)
 		b, err := os.ReadFile(log)
-		must(t, err)
+		user.Must(t, err)
 		got := strings.Fields(string(b))
 		if len(got) < 2 || got[0] != "main" || got[1] != "up" || slices.ContainsFunc(got[2:], func(w string) bool { return w != "side" }) {
 			t.Errorf("trial %d: %q", n, got)
@@ -203,7 +204,7 @@ func TestNativeOverSmolvm(t *testing.T) {
 	if execs := double.Execs(); len(execs) != 1 {
 		t.Errorf("execs: %+v", execs)
 	}
-	if got := r.pipe("", smolvmLine("stty", "no-such-program")...); got.status != 127 {
+	if got := r.pipe("", smolvmLine("stty", "no-such-program")...); got.Status != 127 {
 		t.Errorf("no such program: %+v", got)
 	}
 }

@@ -5,7 +5,6 @@ package front
 import (
 	"flag"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,14 +44,7 @@ func needTools(t *testing.T) {
 // test's environment with what the tool needs.
 func newRig(t *testing.T, env []string) *rig.Rig {
 	t.Helper()
-	r := rig.New(t, snug, rig.Options{Patience: patience})
-	theirs := slices.DeleteFunc(slices.Clone(env), func(v string) bool { return slices.Contains(os.Environ(), v) })
-	r.Env = slices.DeleteFunc(r.Env, func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return slices.ContainsFunc(theirs, func(v string) bool { return strings.HasPrefix(v, name+"=") })
-	})
-	r.Env = append(r.Env, theirs...)
-	return r
+	return rig.New(t, snug, rig.Options{Patience: patience, Tool: env})
 }
 
 // words are those of a line, and then others as they are.
