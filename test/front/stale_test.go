@@ -130,7 +130,7 @@ func TestWhoStartsAKeeperMayBeKilledOverIt(t *testing.T) {
 	name := r.Names()[0]
 	for range *trials {
 		for _, pid := range r.PIDs(rig.Keeper) {
-			rig.Must(t, syscall.Kill(pid, syscall.SIGKILL))
+			_ = syscall.Kill(pid, syscall.SIGKILL) // one whose starter was killed may be ending
 			ptytest.AwaitGone(t, pid)
 		}
 		cmd := r.Command("ls")
