@@ -44,8 +44,9 @@ type Config struct {
 	// Logs is the folder for the sessions' logs; "" is for none.
 	Logs       string
 	LogOptions sessionlog.Options
-	// Lost says, of an end by Serve's context, that nobody has asked for it, as
-	// where the host goes down: then the sessions' logs stay. Nil is never.
+	// Lost says, of an end of the machine or by Serve's context, that nobody has
+	// asked for it, as where QEMU is killed or the host goes down: then the logs of
+	// the sessions that it ends stay. Nil is never.
 	Lost func() bool
 	// Reachable tells whether a viewer that comes now finds the machine. Once it
 	// does not, the machine ends with its last viewer, and the sessions' logs stay.
@@ -439,7 +440,7 @@ func (k *Keeper) forget(s *session) {
 		s.past.timer.Stop()
 	}
 	dir := k.cfg.log(s.memo.Number)
-	if k.lost.Load() {
+	if k.lost.Load() || s.isStranded() {
 		dir = ""
 	}
 	if err := s.journal.close(dir); err != nil {
@@ -447,6 +448,9 @@ func (k *Keeper) forget(s *session) {
 	}
 	k.release()
 }
+
+// strands reports whether the machine is gone, and nobody has asked for that.
+func (k *Keeper) strands() bool { return k.link.ended() && k.cfg.Lost != nil && k.cfg.Lost() }
 
 // log is the folder of a session's log.
 func (c *Config) log(number uint32) string {

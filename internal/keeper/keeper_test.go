@@ -551,16 +551,61 @@ func TestFailureBeforeTheStartIs125(t *testing.T) {
 	}
 }
 
+// Unless somebody ends it, the log of what it ran stays.
 func TestLostMachineIs255WithItsCause(t *testing.T) {
+	for _, lost := range []bool{true, false} {
+		r := newRig(t)
+		r.boot <- nil
+		r.lost.Store(lost)
+		v := r.view(onPty("echo up; sleep 1000"))
+		v.awaitText(t, "up")
+		r.machine.cause <- errors.New("kernel panic - not syncing")
+		_, err := v.end(t)
+		var failure *wire.Failure
+		if !errors.As(err, &failure) || failure.Status != 255 || !strings.Contains(failure.Message, "kernel panic") {
+			t.Errorf("%#v", err)
+		}
+		r.served1(t)
+		if r.logged() != lost {
+			t.Errorf("lost: %v, and there is a log: %v", lost, r.logged())
+		}
+	}
+}
+
+// What has ended before, or is dropped unseen, leaves none.
+func TestALostMachineLeavesTheLogsOfWhatItEnded(t *testing.T) {
 	r := newRig(t)
 	r.boot <- nil
-	v := r.view(onPty("echo up; sleep 1000"))
-	v.awaitText(t, "up")
+	r.lost.Store(true)
+	before := r.view(onPty("echo up; read -r line"))
+	before.awaitText(t, "up")
+	_ = before.conn.Close()
+	dropped := r.view(onPty("echo up; exec sleep 1000"))
+	dropped.awaitText(t, "up")
+	_ = dropped.conn.Close()
+	seen := r.view(onPty("echo up; exec sleep 1000"))
+	seen.awaitText(t, "up")
+	look := r.look()
+	if err := wire.Command(look.conn, wire.RequestKill, wire.Control{Session: 1, Signal: "KILL"}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the first one has ended", func() bool { return r.keeper.Sessions()[0].Ended })
+
 	r.machine.cause <- errors.New("kernel panic - not syncing")
-	_, err := v.end(t)
-	var failure *wire.Failure
-	if !errors.As(err, &failure) || failure.Status != 255 || !strings.Contains(failure.Message, "kernel panic") {
-		t.Errorf("%#v", err)
+	if _, err := seen.end(t); err == nil {
+		t.Error("the session ended as if by itself")
+	}
+	if _, err := r.attach(1).end(t); err != nil {
+		t.Error(err)
+	}
+	if err := wire.Command(look.conn, wire.RequestForget, wire.Control{Session: 2}); err != nil {
+		t.Error(err)
+	}
+	_ = look.conn.Close()
+	r.served1(t)
+	left, err := os.ReadDir(r.logs)
+	if err != nil || len(left) != 1 || left[0].Name() != "3" {
+		t.Errorf("the logs that stay: %v, %v", left, err)
 	}
 }
 

@@ -72,6 +72,7 @@ func (s *session) discard() bool {
 	s.mu.Lock()
 	ended := s.ended
 	s.seen = s.seen || ended
+	s.stranded = s.stranded && !ended
 	over := s.over()
 	s.mu.Unlock()
 	if over {

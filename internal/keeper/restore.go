@@ -203,6 +203,7 @@ func (s *session) resume(state *sessionlog.State, running bool, lost error) {
 	if state.Failure != nil {
 		failure = &wire.Failure{Status: state.Failure.Status, Message: state.Failure.Message}
 	}
+	stranded := s.keeper.strands()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.near.Fail(failure)
@@ -210,7 +211,7 @@ func (s *session) resume(state *sessionlog.State, running bool, lost error) {
 	if state.Exit != nil {
 		s.exit = wire.Exit{Status: state.Exit.Status, Signal: state.Exit.Signal, Core: state.Exit.Core}
 	} else {
-		s.failure = failure
+		s.failure, s.stranded = failure, stranded && s.memo.Pty
 	}
 	s.closeOutput()
 	s.past.count(state.Input.All)

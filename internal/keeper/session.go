@@ -57,6 +57,7 @@ type session struct {
 	ended     bool
 	exit      wire.Exit
 	failure   *wire.Failure
+	stranded  bool  // the machine is gone, and nobody has asked for that: the log stays
 	past      *past // of a keeper that died; nil where there was none
 }
 
@@ -144,9 +145,11 @@ func (s *session) lost(err error) *wire.Failure {
 // viewer that asked for the session and is just about to attach.
 func (s *session) end() {
 	exit, err := s.near.Result()
+	stranded := err != nil && s.keeper.strands()
 	s.mu.Lock()
 	s.ended = true
 	if err != nil {
+		s.stranded = stranded && s.ready && s.memo.Pty
 		s.failure = &wire.Failure{Status: 255, Message: err.Error()}
 		errors.As(err, &s.failure)
 		s.closeOutput()
@@ -185,6 +188,12 @@ func (s *session) viewers() (n int) {
 		}
 	}
 	return n
+}
+
+func (s *session) isStranded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stranded
 }
 
 func (s *session) tellEnd(a *wire.Attachment) {

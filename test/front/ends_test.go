@@ -145,6 +145,15 @@ func killedClients(r *rig.Rig, line []string, comesAgain bool) {
 func removedBox(f *front) {
 	f.removed = true
 	wholeAfter(f.Rig, f.onTerminal(greedy...), f.box.Remove, 255, f.tool)
+	leavesItsLog(f.Rig)
+}
+
+// leavesItsLog removes the log of a machine that nobody has ended.
+func leavesItsLog(r *rig.Rig) {
+	r.T.Helper()
+	if n := r.RemoveLost(); n != 1 {
+		r.T.Errorf("%d machines have left their logs, want 1", n)
+	}
 }
 
 func TestEveryEndInFrontOfSmolvmLeavesTheTerminalWholeAndNothingBehind(t *testing.T) {
@@ -154,6 +163,7 @@ func TestEveryEndInFrontOfSmolvmLeavesTheTerminalWholeAndNothingBehind(t *testin
 		v.NothingLeft()
 		v.T.Run("machine stop", func(t *testing.T) {
 			wholeAfter(v.For(t), machineExec(greedy...), func() { v.double.Stop("dev") }, 255, "machine 'dev' is not running")
+			leavesItsLog(v.For(t))
 		})
 	})
 }

@@ -232,6 +232,20 @@ func (r *Rig) Stop(name string) {
 	}
 }
 
+// RemoveLost removes the logs of machines that ended though nobody had ended them, and
+// returns how many there were. No other machine may be left, once its keeper has ended.
+func (r *Rig) RemoveLost() int {
+	r.T.Helper()
+	r.Eventually("no keeper is left", func() bool { return len(r.PIDs(Keeper)) == 0 })
+	lost, _ := filepath.Glob(filepath.Join(r.Root, "state/snug/log/*~*")) // the pattern is valid
+	for _, dir := range lost {
+		if got := r.Pipe(r.Command("rm", filepath.Base(dir)), ""); got != (Ended{}) {
+			r.T.Errorf("snug rm %s: %+v", filepath.Base(dir), got)
+		}
+	}
+	return len(lost)
+}
+
 // Write makes a file in the project.
 func (r *Rig) Write(name, content string, mode os.FileMode) {
 	r.T.Helper()

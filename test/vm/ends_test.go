@@ -18,24 +18,28 @@ const around = `stty -a >before; $RUN -- sh -c "$GREEDY"; echo $? >status
 		until [ -e go ]; do sleep 0.05; done; stty -a >after; stty -echo; echo looked; exec cat -v`
 
 func TestTheTerminalIsWholeAfterEveryEnd(t *testing.T) {
-	const survives = true // the session outlives its viewer
+	const (
+		over     = iota
+		survives // the session outlives its viewer
+		lost     // nobody has ended it: its log stays
+	)
 	for _, c := range []struct {
 		name   string
 		end    func(*rig, *ptytest.Tmux)
 		status int
 		words  string // on the restored screen
-		goesOn bool
+		fate   int
 	}{
-		{"the program's own end", func(_ *rig, tm *ptytest.Tmux) { tm.Type("q") }, 7, "", false},
+		{"the program's own end", func(_ *rig, tm *ptytest.Tmux) { tm.Type("q") }, 7, "", over},
 		{"SIGTERM to the guardian", kill(user.Guardian, syscall.SIGTERM), 128 + 15, "terminated", survives},
 		{"SIGHUP to the guardian", kill(user.Guardian, syscall.SIGHUP), 128 + 1, "hangup", survives},
 		{"SIGTERM to the viewer", kill(user.Viewer, syscall.SIGTERM), 128 + 15, "terminated", survives},
 		{"SIGHUP to the viewer", kill(user.Viewer, syscall.SIGHUP), 128 + 1, "hangup", survives},
-		{"kill -9 of QEMU", kill(user.QEMU, syscall.SIGKILL), 255, "QEMU was killed by signal 9", false},
+		{"kill -9 of QEMU", kill(user.QEMU, syscall.SIGKILL), 255, "QEMU was killed by signal 9", lost},
 		{"kill -9 of the keeper, and then the program's own end", func(r *rig, tm *ptytest.Tmux) {
 			r.Signal(user.Keeper, syscall.SIGKILL)
 			tm.Type("q")
-		}, 7, "", false},
+		}, 7, "", over},
 		{"kill -9 of the viewer", kill(user.Viewer, syscall.SIGKILL), 255, "", survives},
 		{"kill -9 of the guardian", kill(user.Guardian, syscall.SIGKILL), 128 + 9, "", survives},
 	} {
@@ -67,11 +71,14 @@ func TestTheTerminalIsWholeAfterEveryEnd(t *testing.T) {
 			}
 
 			names := r.Names()
-			if alive := len(names) == 1; alive != c.goesOn {
-				t.Errorf("snug ls lists %q; does the session go on: want %t", names, c.goesOn)
+			if alive := len(names) == 1; alive != (c.fate == survives) {
+				t.Errorf("snug ls lists %q; does the session go on: want %t", names, c.fate == survives)
 			}
 			for _, name := range names {
 				r.Stop(name)
+			}
+			if left := r.RemoveLost() == 1; left != (c.fate == lost) {
+				t.Errorf("is there a log: %t", left)
 			}
 		})
 	}
