@@ -235,9 +235,9 @@ func TestLostMachinesAreKnownByTheirLogs(t *testing.T) {
 	}
 	only := lose("db", "data")
 	prints("data", "log", "--output")
-	prints("no machine runs: db is gone, as after a reboot of the host; 'snug log db' tells what happened in it\n", "ls")
+	prints("no machine runs: db is gone, as after a crash or a reboot; 'snug log db' tells what happened in it\n", "ls")
 	first, second := lose("web-1", "first"), lose("web-1", "second")
-	prints("no machine runs: 3 are gone, as after a reboot of the host; 'snug log' tells what happened in them\n", "ls")
+	prints("no machine runs: 3 are gone, as after a crash or a reboot; 'snug log' tells what happened in them\n", "ls")
 	fails("name one of\n  "+only+"/1   claude --resume\n  "+first+"/1   claude --resume\n  "+second+"/1", "log")
 	prints("second", "log", "--output", "web-1")
 	prints("second", "log", "--output", "web")
@@ -247,7 +247,7 @@ func TestLostMachinesAreKnownByTheirLogs(t *testing.T) {
 	if _, events := d.cast(d.print("record", first)); len(events) != 1 || events[0].Text != "first" {
 		t.Errorf("the recording of a lost session is %v", events)
 	}
-	fails("machine web-1 is gone, as after a reboot of the host: 'snug log web-1' tells what happened in it", "screen", "web-1/1")
+	fails("machine web-1 is gone, as after a crash or a reboot: 'snug log web-1' tells what happened in it", "screen", "web-1/1")
 	fails("machine "+first+" is gone", "stop", first)
 	names, _ := d.app.completeRemovable(nil, nil, "")
 	if got := fmt.Sprint(names); got != fmt.Sprintf("[%[1]s\t%[4]s %[2]s\t%[4]s %[3]s\t%[4]s]", only, first, second, "its logs: it is gone") {

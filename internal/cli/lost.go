@@ -27,7 +27,7 @@ func (a *app) orLost(err error) error {
 		return err
 	}
 	if lost, _ := a.lost(missing.name); len(lost) > 0 {
-		return fmt.Errorf("machine %s is gone, as after a reboot of the host: 'snug log %[1]s' tells what happened in it", missing.name)
+		return fmt.Errorf("machine %s is gone, as after a crash or a reboot: 'snug log %[1]s' tells what happened in it", missing.name)
 	}
 	return err
 }

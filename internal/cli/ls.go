@@ -101,9 +101,9 @@ func (a *app) lostWords() string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf(": %s is gone, as after a reboot of the host; 'snug log %[1]s' tells what happened in it", lost[0].Name)
+		return fmt.Sprintf(": %s is gone, as after a crash or a reboot; 'snug log %[1]s' tells what happened in it", lost[0].Name)
 	}
-	return fmt.Sprintf(": %d are gone, as after a reboot of the host; 'snug log' tells what happened in them", len(lost))
+	return fmt.Sprintf(": %d are gone, as after a crash or a reboot; 'snug log' tells what happened in them", len(lost))
 }
 
 func (h *holding) listed() listed {

@@ -73,7 +73,7 @@ func TestWhatARebootEndedHasLeftItsLog(t *testing.T) {
 		r.Eventually("its locks are free", func() bool { // a moment after the keeper is a zombie
 			return strings.HasPrefix(r.Pipe(r.Command("ls"), "").Stderr, "no machine runs: "+name+" is gone")
 		})
-		gone := "machine " + name + " is gone, as after a reboot of the host: 'snug log " + name + "' tells what happened in it"
+		gone := "machine " + name + " is gone, as after a crash or a reboot: 'snug log " + name + "' tells what happened in it"
 		says(gone, "screen", name)
 		c = r.Console(r.Command("attach", name))
 		c.Expect(gone[:60])
