@@ -127,6 +127,7 @@ func svgIsSound(t *testing.T, svg string) {
 func htopIsSeen(t *testing.T, r *rig) {
 	tm := r.tmux(`exec $SNUG exec box -- htop -d 100`)
 	tm.WaitText("F10Quit")
+	user.Settled(t, tm)
 	keys := row(tm.Capture(), int(user.Size.Rows)-1)
 	colours := drawn(tm.CaptureCells())
 	tm.Keys("\r~d")
