@@ -68,7 +68,7 @@ func runLoop() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	vm, err := ioctl(kvm, kvmCreateVM)
+	vm, err := unix.IoctlRetInt(kvm, kvmCreateVM)
 	if err != nil {
 		return 0, fmt.Errorf("/dev/kvm opens, but creates no machine: %w", err)
 	}
@@ -83,7 +83,7 @@ func runLoop() (time.Duration, error) {
 	}
 	start := time.Now()
 	for {
-		_, err = ioctl(vcpu, kvmRun)
+		_, err = unix.IoctlRetInt(vcpu, kvmRun)
 		if !errors.Is(err, unix.EINTR) { // Go's own signals
 			break
 		}
@@ -108,7 +108,7 @@ func openKVM() (int, error) {
 	case err != nil:
 		return 0, fmt.Errorf("/dev/kvm does not open: %w", err)
 	}
-	version, err := ioctl(fd, kvmGetAPIVersion)
+	version, err := unix.IoctlRetInt(fd, kvmGetAPIVersion)
 	if err == nil && version != kvmAPIVersion {
 		err = fmt.Errorf("version %d", version)
 	}
@@ -140,10 +140,10 @@ func loopMemory(vm int) ([]byte, error) {
 // loopCPU makes a processor that stands before the loop, and maps the page that
 // it tells its exits in.
 func loopCPU(kvm, vm int) (vcpu int, exit []byte, err error) {
-	if vcpu, err = ioctl(vm, kvmCreateVCPU); err != nil {
+	if vcpu, err = unix.IoctlRetInt(vm, kvmCreateVCPU); err != nil {
 		return 0, nil, err
 	}
-	size, err := ioctl(kvm, kvmGetVCPUMmapSize)
+	size, err := unix.IoctlRetInt(kvm, kvmGetVCPUMmapSize)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -162,14 +162,6 @@ func loopCPU(kvm, vm int) (vcpu int, exit []byte, err error) {
 	regs := [18]uint64{16: codeAddress, 17: 2} // rip, and the flags' one fixed bit
 	err = ioctlPointer(vcpu, kvmSetRegs, unsafe.Pointer(&regs))
 	return vcpu, exit, err
-}
-
-func ioctl(fd int, request uintptr) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
 }
 
 // ioctlPointer passes a pointer. It stays one up to the system call, for the stack that
