@@ -138,7 +138,7 @@ func (k *Keeper) await(ctx context.Context) {
 		case <-k.idle:
 			return
 		case <-ctx.Done():
-			k.lost.Store(k.cfg.Lost != nil && k.cfg.Lost())
+			k.lost.Store(k.unasked())
 			return
 		case <-k.left:
 		case <-k.cfg.Moved:
@@ -450,7 +450,10 @@ func (k *Keeper) forget(s *session) {
 }
 
 // strands reports whether the machine is gone, and nobody has asked for that.
-func (k *Keeper) strands() bool { return k.link.ended() && k.cfg.Lost != nil && k.cfg.Lost() }
+func (k *Keeper) strands() bool { return k.link.ended() && k.unasked() }
+
+// unasked reports whether nobody has asked for an end that comes now.
+func (k *Keeper) unasked() bool { return k.cfg.Lost != nil && k.cfg.Lost() }
 
 // log is the folder of a session's log.
 func (c *Config) log(number uint32) string {
