@@ -6,6 +6,7 @@ package rules
 import (
 	"fmt"
 	"go/ast"
+	"go/types"
 	"os"
 	"path"
 	"slices"
@@ -299,15 +300,5 @@ func pointersStayPointers(t tree) (breaches []string) {
 
 // numbersPointer reports whether an expression is uintptr(unsafe.Pointer(…)).
 func numbersPointer(e ast.Expr) bool {
-	number, ok := e.(*ast.CallExpr)
-	if !ok || len(number.Args) != 1 {
-		return false
-	}
-	pointer, ok := number.Args[0].(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	_, kind := called(number)
-	pkg, name := called(pointer)
-	return kind == "uintptr" && pkg == "unsafe" && name == "Pointer"
+	return strings.HasPrefix(types.ExprString(e), "uintptr(unsafe.Pointer(")
 }
