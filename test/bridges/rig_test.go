@@ -19,7 +19,7 @@ type rig struct{ *user.Rig }
 
 func newRig(t *testing.T, env []string) *rig {
 	t.Helper()
-	r := &rig{user.New(t, snug, user.Options{Patience: patience, Tool: env})}
+	r := &rig{user.New(t, snug, user.Options{Patience: patience}).WithTool(env)}
 	t.Cleanup(r.nothingRuns)
 	return r
 }

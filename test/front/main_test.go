@@ -44,7 +44,7 @@ func needTools(t *testing.T) {
 // test's environment with what the tool needs.
 func newRig(t *testing.T, env []string) *rig.Rig {
 	t.Helper()
-	return rig.New(t, snug, rig.Options{Patience: patience, Tool: env})
+	return rig.New(t, snug, rig.Options{Patience: patience}).WithTool(env)
 }
 
 // words are those of a line, and then others as they are.

@@ -38,7 +38,6 @@ type Options struct {
 	Cache    string              // the cache folder; "" for one of the rig's own
 	As       *syscall.Credential // who runs snug; nil for whoever runs the tests
 	Patience time.Duration       // bounds every wait for something that is sure to come
-	Tool     []string            // an environment in which a tool is found: what of it is not the tests' own is the rig's too
 }
 
 // Rig is a user's surroundings.
@@ -80,24 +79,20 @@ func New(t *testing.T, snug string, o Options) *Rig {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + r.Home, "TERM=xterm-256color", "LANG=C.UTF-8", "TMPDIR=" + tmp,
 		"XDG_RUNTIME_DIR=" + run, "XDG_STATE_HOME=" + state, "XDG_CACHE_HOME=" + cache,
 	}
-	r.addTool(o.Tool)
 	return r
 }
 
-func (r *Rig) addTool(env []string) {
-	theirs := slices.DeleteFunc(slices.Clone(env), func(v string) bool { return slices.Contains(os.Environ(), v) })
-	r.Env = slices.DeleteFunc(r.Env, func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return slices.ContainsFunc(theirs, func(v string) bool { return strings.HasPrefix(v, name+"=") })
-	})
-	r.Env = append(r.Env, theirs...)
-}
-
-// With returns the rig with other variables.
+// With returns the rig with other variables, of which the last of a name counts.
 func (r *Rig) With(variables ...string) *Rig {
 	other := *r
 	other.Env = append(slices.Clone(r.Env), variables...)
 	return &other
+}
+
+// WithTool returns the rig with what an environment, in which a tool is found, has
+// beside the tests' own.
+func (r *Rig) WithTool(env []string) *Rig {
+	return r.With(slices.DeleteFunc(slices.Clone(env), func(v string) bool { return slices.Contains(os.Environ(), v) })...)
 }
 
 // For returns the rig for a test within its own.
