@@ -8,11 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/snugvm/snug/internal/pty"
+	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // asciinema runs it on a terminal of its own, which it opens as /dev/tty, and returns what it printed.
@@ -22,20 +22,15 @@ func asciinema(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatalf("%v\ninstall it: apt-get install asciinema", err)
 	}
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer master.Close()
-	defer slave.Close()
 	var out bytes.Buffer
 	cmd := exec.Command(path, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, &out, os.Stderr
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "HOME="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	master := ptytest.StartBare(t, terminal.Size{}, cmd)
+	defer master.Close()
 	timeout := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	defer timeout.Stop()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Wait(); err != nil {
 		t.Fatalf("asciinema %q: %v\n%s", args, err, &out)
 	}
 	return out.String()

@@ -14,9 +14,8 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/terminal"
-	"github.com/snugvm/snug/test/ptytest"
-
 	"github.com/snugvm/snug/test/box"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
 // snug is the built command.

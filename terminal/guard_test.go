@@ -292,7 +292,7 @@ func TestWithoutAGuardianThereIsNoWard(t *testing.T) {
 }
 
 func TestAViewerThatCannotStartIsAnError(t *testing.T) {
-	_, tty := openPTY(t)
+	_, tty := ptytest.OpenPTY(t)
 	if _, err := terminal.Guard(tty, tty, exec.Command("/nonexistent/viewer")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Guard: %v, want that the file does not exist", err)
 	}

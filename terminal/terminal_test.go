@@ -7,24 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snugvm/snug/internal/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 )
 
-func openPTY(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close(); slave.Close() })
-	return master, slave
-}
-
 func TestSizesTravelVerbatimWithTheirPixels(t *testing.T) {
-	_, tty := openPTY(t)
+	_, tty := ptytest.OpenPTY(t)
 	for _, want := range []terminal.Size{
 		{},
 		{Rows: 41, Cols: 137},
@@ -41,7 +31,7 @@ func TestSizesTravelVerbatimWithTheirPixels(t *testing.T) {
 }
 
 func TestRawModePassesEveryByteAndRestoreIsExact(t *testing.T) {
-	master, tty := openPTY(t)
+	master, tty := ptytest.OpenPTY(t)
 	before, err := terminal.MakeRaw(tty)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +68,7 @@ func TestRawModePassesEveryByteAndRestoreIsExact(t *testing.T) {
 }
 
 func TestAPollableFileStaysPollable(t *testing.T) {
-	master, _ := openPTY(t)
+	master, _ := ptytest.OpenPTY(t)
 	if _, err := terminal.GetState(master); err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +95,14 @@ func TestWhatIsNotATerminalSaysSo(t *testing.T) {
 	if terminal.IsTerminal(null) || terminal.IsTerminal(nil) {
 		t.Error("IsTerminal is true of /dev/null or of nil")
 	}
-	_, tty := openPTY(t)
+	_, tty := ptytest.OpenPTY(t)
 	if !terminal.IsTerminal(tty) {
 		t.Error("IsTerminal is false of a pty")
 	}
 }
 
 func TestWatchStartsWithAnEventAndCoalesces(t *testing.T) {
-	_, tty := openPTY(t)
+	_, tty := ptytest.OpenPTY(t)
 	w := terminal.Watch(tty)
 	defer w.Stop()
 	<-w.C
@@ -134,7 +124,7 @@ func TestWatchStartsWithAnEventAndCoalesces(t *testing.T) {
 }
 
 func TestWatchHearsTheKernel(t *testing.T) {
-	_, tty := openPTY(t)
+	_, tty := ptytest.OpenPTY(t)
 	w := terminal.Watch(tty)
 	<-w.C
 	for _, s := range []unix.Signal{unix.SIGWINCH, unix.SIGCONT} {

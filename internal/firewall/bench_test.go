@@ -16,7 +16,7 @@ import (
 
 	"github.com/snugvm/snug/bridge"
 	"github.com/snugvm/snug/internal/firewall"
-	"github.com/snugvm/snug/internal/pty"
+	"github.com/snugvm/snug/test/ptytest"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 )
@@ -236,10 +236,7 @@ func sshChannel(b *testing.B) (keeper, viewer ssh.Channel) {
 // rawTerminal returns a terminal that lets bytes through as they are.
 func rawTerminal(b *testing.B) (master, slave *os.File) {
 	b.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		b.Fatal(err)
-	}
+	master, slave = ptytest.OpenPTY(b)
 	state, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
 	if err != nil {
 		b.Fatal(err)

@@ -10,18 +10,9 @@ import (
 	"time"
 
 	"github.com/snugvm/snug/internal/pty"
+	"github.com/snugvm/snug/test/ptytest"
 	"golang.org/x/sys/unix"
 )
-
-func open(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close(); slave.Close() })
-	return master, slave
-}
 
 // deep lets the stack grow.
 //
@@ -38,7 +29,7 @@ func deep(n int) byte {
 // takes the answer elsewhere, unless the pointer is the kernel's from the start. Where
 // that went wrong, another's terminal was opened.
 func TestTheEndsBelongTogetherWhateverBecomesOfTheStack(t *testing.T) {
-	open(t) // has the name that is asked for with an answer of 0
+	ptytest.OpenPTY(t) // has the name that is asked for with an answer of 0
 	stop := make(chan struct{})
 	var collector sync.WaitGroup
 	collector.Go(func() {
@@ -76,7 +67,7 @@ func TestTheEndsBelongTogetherWhateverBecomesOfTheStack(t *testing.T) {
 }
 
 func TestTheMasterHasDeadlinesAndAnEnd(t *testing.T) {
-	master, _ := open(t)
+	master, _ := ptytest.OpenPTY(t)
 	if err := master.SetReadDeadline(time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +86,7 @@ func TestTheMasterHasDeadlinesAndAnEnd(t *testing.T) {
 }
 
 func TestTheSlaveBlocksAndIsNobodysControllingTerminal(t *testing.T) {
-	_, slave := open(t)
+	_, slave := ptytest.OpenPTY(t)
 	flags, err := unix.FcntlInt(slave.Fd(), unix.F_GETFL, 0)
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("flags of the slave: %#x, %v", flags, err)

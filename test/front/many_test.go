@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snugvm/snug/internal/pty"
 	"github.com/snugvm/snug/screen"
 	"github.com/snugvm/snug/terminal"
+	"github.com/snugvm/snug/test/ptytest"
 	"github.com/snugvm/snug/test/rig"
 )
 
@@ -98,15 +98,9 @@ func TestASlowTerminalIsShownTheScreen(t *testing.T) {
 	tm := r.Tmux("exec $SNUG " + here + "sh -c '" + printing + "'")
 	tm.WaitText("up")
 
-	master, slave, err := pty.Open()
-	rig.Must(t, err)
-	defer master.Close()
-	rig.Must(t, terminal.SetSize(master, terminal.Size{Rows: 24, Cols: 80}))
 	cmd := r.Command("attach", "--read-only")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	rig.Must(t, cmd.Start())
-	_ = slave.Close()
+	master := ptytest.StartBare(t, terminal.Size{Rows: 24, Cols: 80}, cmd)
+	defer master.Close()
 	slow := &slowTerminal{master: master, shows: screen.New(80, 24, screen.Options{})}
 	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _, _ = io.Copy(io.Discard, master); _ = cmd.Wait() }()
 

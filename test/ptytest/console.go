@@ -58,6 +58,17 @@ func Start(t testing.TB, size terminal.Size, cmd *exec.Cmd) *Console {
 	return c
 }
 
+// OpenPTY returns both ends of a new pseudo-terminal, which are closed at the test's cleanup at the latest.
+func OpenPTY(t testing.TB) (master, slave *os.File) {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close(); _ = slave.Close() })
+	return master, slave
+}
+
 // StartBare runs cmd as [Start] does, and returns the master, for the caller to read and to close: nothing is written
 // down, which would take time. The caller waits for cmd.
 func StartBare(t testing.TB, size terminal.Size, cmd *exec.Cmd) (master *os.File) {
