@@ -4,6 +4,7 @@ package keeper_test
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/snugvm/snug/internal/wire"
@@ -71,5 +72,22 @@ func TestLogsStayWhereNobodyAskedForTheEnd(t *testing.T) {
 		if r.logged() != lost {
 			t.Errorf("lost: %v, and there is a log: %v", lost, r.logged())
 		}
+	}
+}
+
+// A keeper may die between the making of a session's folder and the first that it writes.
+func TestAnEmptyFolderOfASessionIsNoLog(t *testing.T) {
+	r := newRig(t)
+	r.boot <- nil
+	v := r.view(onPty("echo up; read -r line; exit 7"))
+	v.awaitShown(t, small, "up")
+	empty := filepath.Join(r.logs, "2")
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.die()
+	r.attach(1).awaitShown(t, small, "up")
+	if _, err := os.Lstat(empty); !os.IsNotExist(err) {
+		t.Errorf("the folder is left: %v", err)
 	}
 }

@@ -78,6 +78,9 @@ func (k *Keeper) programs() (map[string]uint64, error) {
 // restoreOne takes up one session. One whose program never ran is its viewer's
 // to ask for again.
 func (k *Keeper) restoreOne(dir string, programs map[string]uint64, lost error) error {
+	if os.Remove(dir) == nil { // it was empty: the keeper died before it wrote anything
+		return nil
+	}
 	log, state, err := sessionlog.Open(dir, k.cfg.LogOptions)
 	if err != nil {
 		return err
